@@ -34,6 +34,9 @@ typedef enum rwith_place {
 /** Longest name that a requirement may have, in bytes. */
 #define RWITH_REQUIREMENT_NAME_MAX 256
 
+/** Longest MS-RetryWith value written; the body carries everything. */
+#define RWITH_HINT_MAX 4096
+
 /** Most requirements that one challenge may name; more are not read. */
 #define RWITH_REQUIREMENT_COUNT_MAX 64
 

@@ -1,0 +1,343 @@
+/*
+ * trust.c: the rules of trust as tables.  Which fields a challenge may never
+ * set, which names a server may choose, which requests a relay may add
+ * values to, and how bytes from outside are shown.
+ */
+#include <retrywith/trust.h>
+
+#include <string.h>
+
+#include "lib/ascii.h"
+
+#define LIT(s)                                                                 \
+    {                                                                          \
+        ("" s), sizeof(s) - 1                                                  \
+    }
+#define NELEMS(a) (sizeof(a) / sizeof((a)[0]))
+
+/* What frames, routes, conditions or authenticates a message (rule 2).  A
+ * name that ends in "-" stands for all that begin with it. */
+static const rwith_slice never_set[] = {
+    LIT("host"),
+    LIT("cookie"), /* the jar's, or the cookie requirement's */
+    LIT("cookie2"),
+    LIT("set-cookie"),
+    LIT("set-cookie2"),
+    LIT("authorization"),
+    LIT("proxy-"),
+    LIT("content-"),
+    LIT("transfer-encoding"),
+    LIT("connection"),
+    LIT("keep-alive"),
+    LIT("te"),
+    LIT("trailer"),
+    LIT("upgrade"),
+    LIT("http2-settings"),
+    LIT("expect"),
+    LIT("range"),
+    LIT("if"), /* WebDAV's: it names lock tokens and resources */
+    LIT("if-"),
+    LIT("destination"),
+    LIT("overwrite"),
+    LIT("max-forwards"),
+    LIT("origin"),
+    LIT("referer"),
+    LIT("sec-"),
+    LIT("access-control-"),
+    LIT("x-forwarded-"),
+    LIT("forwarded"),
+    LIT("x-real-ip"),
+    LIT("x-http-method"),
+    LIT("x-http-method-override"),
+    LIT("x-method-override"),
+    LIT("x-original-url"),
+    LIT("x-rewrite-url"),
+    LIT("x-original-method"),
+    LIT("via"),
+};
+
+bool rwith_trust_field_may_be_set(rwith_slice name)
+{
+    if (!rwith__ascii_is_token(name)) {
+        return false;
+    }
+    for (size_t i = 0; i < NELEMS(never_set); i++) {
+        const rwith_slice *never = &never_set[i];
+        bool is_prefix = never->ptr[never->len - 1] == '-';
+
+        if (is_prefix ? rwith__ascii_has_prefix(name, *never)
+                      : rwith_slice_equal_nocase(name, *never)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Token headers, all that a server may name (rule 2). */
+static const struct pattern {
+    rwith_slice text;
+    enum { PATTERN_WHOLE, PATTERN_PREFIX, PATTERN_SUFFIX } kind;
+} may_be_named[] = {
+    { LIT("x-csrf-"), PATTERN_PREFIX },
+    { LIT("x-xsrf-"), PATTERN_PREFIX },
+    { LIT("csrf-token"), PATTERN_WHOLE },
+    { LIT("xsrf-token"), PATTERN_WHOLE },
+    { LIT("-csrf-token"), PATTERN_SUFFIX },
+    { LIT("-crumb"), PATTERN_SUFFIX },
+};
+
+static bool pattern_matches(const struct pattern *pattern, rwith_slice name)
+{
+    size_t len = pattern->text.len;
+
+    if (pattern->kind == PATTERN_WHOLE) {
+        return rwith_slice_equal_nocase(name, pattern->text);
+    }
+    if (name.len <= len) {
+        return false; /* the open part of a pattern is never empty */
+    }
+    if (pattern->kind == PATTERN_PREFIX) {
+        return rwith__ascii_has_prefix(name, pattern->text);
+    }
+    return rwith_slice_equal_nocase(
+        (rwith_slice){ name.ptr + name.len - len, len }, pattern->text);
+}
+
+bool rwith_trust_field_may_be_named(rwith_slice name)
+{
+    if (!rwith_trust_field_may_be_set(name)) {
+        return false;
+    }
+    for (size_t i = 0; i < NELEMS(may_be_named); i++) {
+        if (pattern_matches(&may_be_named[i], name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool rwith_trust_value_ok(rwith_slice value, size_t max)
+{
+    if (value.len > max) {
+        return false;
+    }
+    for (size_t i = 0; i < value.len; i++) {
+        if (rwith__ascii_is(value.ptr[i], RWITH__CH_CTL) &&
+            value.ptr[i] != '\t') {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Is that authority one of ours?  A final dot of the host counts for
+ * nothing, letters compare without case. */
+static bool is_ours(const rwith_trust_names *names, rwith_slice authority)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        if (rwith_slice_equal_nocase(names->authorities[i], authority)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Cut "http://" or "https://" off; false: it is neither. */
+static bool cut_scheme(rwith_slice *text)
+{
+    static const rwith_slice schemes[] = { LIT("http://"), LIT("https://") };
+
+    for (size_t i = 0; i < NELEMS(schemes); i++) {
+        if (rwith__ascii_has_prefix(*text, schemes[i])) {
+            text->ptr += schemes[i].len;
+            text->len -= schemes[i].len;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Is the authority of an absolute-form target ours?  True of any other form
+ * of target. */
+static bool target_is_ours(const rwith_trust_names *names, rwith_slice target)
+{
+    size_t len = 0;
+
+    if (target.len == 0 || target.ptr[0] == '/' ||
+        (target.len == 1 && target.ptr[0] == '*')) {
+        return true;
+    }
+    if (!cut_scheme(&target)) {
+        return false; /* another scheme, or the authority-form */
+    }
+    while (len < target.len && target.ptr[len] != '/' &&
+           target.ptr[len] != '?' && target.ptr[len] != '#') {
+        len++;
+    }
+    return is_ours(names, (rwith_slice){ target.ptr, len });
+}
+
+/* A page of another origin, or of none that we know, made this request. */
+static bool origin_is_foreign(const rwith_trust_names *names,
+                              rwith_slice origin)
+{
+    return !cut_scheme(&origin) || !is_ours(names, origin);
+}
+
+static bool fetch_site_is_foreign(const rwith_trust_names *names,
+                                  rwith_slice site)
+{
+    static const rwith_slice own = LIT("same-origin"), direct = LIT("none");
+
+    (void)names;
+    return !rwith_slice_equal_nocase(site, own) &&
+           !rwith_slice_equal_nocase(site, direct);
+}
+
+/* The fields by which a browser says where a request comes from.  Any line
+ * of that name that is foreign makes the request foreign. */
+static const struct witness {
+    rwith_slice name;
+    bool (*is_foreign)(const rwith_trust_names *names, rwith_slice value);
+} witnesses[] = {
+    { LIT("origin"), origin_is_foreign },
+    { LIT("sec-fetch-site"), fetch_site_is_foreign },
+};
+
+static bool is_foreign(const rwith_trust_names *names,
+                       const rwith_field *fields, size_t field_count)
+{
+    for (size_t i = 0; i < field_count; i++) {
+        for (size_t k = 0; k < NELEMS(witnesses); k++) {
+            if (rwith_slice_equal_nocase(fields[i].name, witnesses[k].name) &&
+                witnesses[k].is_foreign(names,
+                                        rwith_slice_trim(fields[i].value))) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* A browser asks whether it may ask: nothing of ours belongs there. */
+static bool is_preflight(rwith_slice method, const rwith_field *fields,
+                         size_t field_count)
+{
+    static const rwith_slice options = LIT("OPTIONS"), origin = LIT("origin"),
+                             asks = LIT("access-control-request-method");
+
+    return rwith_slice_equal(method, options) &&
+           rwith_fields_find(fields, field_count, origin) != NULL &&
+           rwith_fields_find(fields, field_count, asks) != NULL;
+}
+
+rwith_trust_verdict rwith_trust_judge(const rwith_trust_names *names,
+                                      rwith_slice method, rwith_slice host,
+                                      rwith_slice target,
+                                      const rwith_field *fields,
+                                      size_t field_count)
+{
+    static const rwith_slice trace = LIT("TRACE"), connect = LIT("CONNECT"),
+                             asterisk = LIT("*");
+
+    if (rwith_slice_equal_nocase(method, trace) ||
+        rwith_slice_equal_nocase(method, connect)) {
+        return RWITH_TRUST_METHOD;
+    }
+    if (!is_ours(names, host) || !target_is_ours(names, target)) {
+        return RWITH_TRUST_MISDIRECTED;
+    }
+    if (rwith_slice_equal(target, asterisk) ||
+        is_preflight(method, fields, field_count) ||
+        is_foreign(names, fields, field_count)) {
+        return RWITH_TRUST_PASS;
+    }
+    return RWITH_TRUST_ADD;
+}
+
+/* The length of the UTF-8 character at the front that may be shown as it
+ * is; 0: its first byte is escaped. */
+static size_t plain_len(rwith_slice s)
+{
+    unsigned char c = (unsigned char)s.ptr[0];
+    size_t len = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+    /* Lowest and highest second byte: no overlong form, no surrogate,
+     * nothing past U+10FFFF, none of U+0080 to U+009F (C1). */
+    unsigned char low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
+    unsigned char high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
+
+    if (c == 0xc2) {
+        low = 0xa0;
+    }
+    if (len == 1) {
+        return c >= 0x20 && c != 0x7f && c != '"' && c != '\\';
+    }
+    if (c < 0xc2 || c > 0xf4 || s.len < len) {
+        return 0;
+    }
+    for (size_t i = 1; i < len; i++) {
+        unsigned char next = (unsigned char)s.ptr[i];
+
+        if (next < low || next > high) {
+            return 0;
+        }
+        low = 0x80;
+        high = 0xbf;
+    }
+    return len;
+}
+
+/* One piece of output: the character itself, or an escape of its byte. */
+static rwith_slice piece(rwith_slice in, char escape[4], size_t *taken)
+{
+    static const char hex[] = "0123456789abcdef";
+    unsigned char c = (unsigned char)in.ptr[0];
+
+    *taken = plain_len(in);
+    if (*taken > 0) {
+        return (rwith_slice){ in.ptr, *taken };
+    }
+    *taken = 1;
+    escape[0] = '\\';
+    if (c == '"' || c == '\\') {
+        escape[1] = (char)c;
+        return (rwith_slice){ escape, 2 };
+    }
+    escape[1] = 'x';
+    escape[2] = hex[c >> 4];
+    escape[3] = hex[c & 15];
+    return (rwith_slice){ escape, 4 };
+}
+
+size_t rwith_trust_escape(rwith_slice in, char *buf, size_t buf_len)
+{
+    static const rwith_slice ellipsis = LIT("\xe2\x80\xa6");
+    size_t len = 0;
+    size_t fits = 0; /* the longest whole part that leaves room for "…" */
+
+    if (buf_len == 0) {
+        return 0;
+    }
+    for (size_t taken; in.len > 0; in.ptr += taken, in.len -= taken) {
+        char escape[4];
+        rwith_slice out = piece(in, escape, &taken);
+
+        if (len + ellipsis.len < buf_len) {
+            fits = len;
+        }
+        if (out.len >= buf_len - len) {
+            break;
+        }
+        memcpy(buf + len, out.ptr, out.len);
+        len += out.len;
+    }
+    if (in.len > 0) {
+        len = fits;
+        if (ellipsis.len < buf_len - len) {
+            memcpy(buf + len, ellipsis.ptr, ellipsis.len);
+            len += ellipsis.len;
+        }
+    }
+    buf[len] = '\0';
+    return len;
+}
