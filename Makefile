@@ -7,7 +7,8 @@ CC ?= gcc
 CMAKE_FLAGS = -G Ninja
 ARGS ?=
 
-.PHONY: all deps deps-test build module test-build test unit e2e repo \
+.PHONY: all deps deps-test build module module-asan asan clang test-build \
+        test unit e2e repo \
         run bench-relay bench-gate bench-core test-openapi fuzz install \
         dist distcheck clean
 
@@ -36,6 +37,50 @@ asan: $(BUILD)/asan/build.ninja
 
 unit: asan
 	prove --exec '' $(BUILD)/asan/tests/test_*
+
+module-asan: asan
+	adapters/nginx/build $(abspath $(BUILD))/asan --sanitize
+
+# The other compiler, its warnings errors too; its tests run under valgrind.
+$(BUILD)/clang/build.ninja: CMakeLists.txt
+	CC=clang cmake -S . -B $(BUILD)/clang $(CMAKE_FLAGS) -DRWITH_TESTS=ON
+clang: $(BUILD)/clang/build.ninja
+	cmake --build $(BUILD)/clang -j $(JOBS)
+
+test-build: build module asan module-asan clang
+
+# TESTS= picks files; PROVE_FLAGS=-v shows every assertion.
+TESTS ?= $(BUILD)/asan/tests/test_* tests/unit/*.t tests/repo/*.t \
+         tests/e2e/*.t
+TEST_ENV = RWITH_BUILD=$(abspath $(BUILD))/asan RWITH_ASAN=1 \
+           RWITH_RELEASE=$(abspath $(BUILD)) \
+           RWITH_CLANG=$(abspath $(BUILD))/clang
+PROVE = $(TEST_ENV) prove -j $(JOBS) --timer --exec '' $(PROVE_FLAGS)
+
+test: deps deps-test
+	@$(MAKE) --no-print-directory test-build
+	$(PROVE) $(TESTS)
+
+e2e: build module asan module-asan
+	$(PROVE) tests/e2e/*.t
+repo: test-build
+	$(PROVE) tests/repo/*.t
+
+# Each target for FUZZ_SECONDS; findings and new inputs stay in build/.
+FUZZ_SECONDS ?= 60
+fuzz: deps deps-test
+	CC=clang cmake -S . -B $(BUILD)/fuzz $(CMAKE_FLAGS) -DRWITH_FUZZ=ON \
+	    -DRWITH_SANITIZE=ON -DCMAKE_BUILD_TYPE=Debug
+	cmake --build $(BUILD)/fuzz -j $(JOBS)
+	tools/fuzz $(abspath $(BUILD))/fuzz $(FUZZ_SECONDS)
+
+install: build module
+	cmake --install $(BUILD)
+
+dist:
+	tools/dist $(BUILD)
+distcheck: dist
+	tools/distcheck $(BUILD)
 
 clean:
 	rm -rf $(BUILD)
