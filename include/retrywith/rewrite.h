@@ -29,7 +29,8 @@ typedef struct rwith_mapping {
  * table in lib/rewrite.c.
  *
  * @param is_request  towards the origin; false: towards the client
- * @param buf         the new value; never more than value.len + 1024 needed
+ * @param buf         the new value; value.len + 1024 bytes are enough for
+ *                    one URI, an If list needs more for each of its tags
  * @param ret_changed false: use @a value as it is, @a buf was not touched
  * @return bytes written in *ret_len with #RWITH_OK; #RWITH_ESPACE
  */
