@@ -1,0 +1,124 @@
+#!/usr/bin/python3
+"""Bad input gets one clear sentence: what, where, what was expected."""
+import os
+import sys
+sys.path.insert(0, os.path.dirname(__file__))
+from harness import *
+
+origin = RawOrigin(lambda c, q, o: respond(c, "200 OK", [], "fine"))
+URL = origin.url + "/"
+
+ROWS = [
+    # name, arguments, exit status, what stderr must say
+    ("unknown option", ["fetch", "--retri", URL], 101, r"--retri"),
+    ("unknown command", ["fetsh", URL], 101, r"fetsh"),
+    ("no URL", ["fetch"], 101, r"(?i)url"),
+    ("option without its value", ["fetch", URL, "-o"], 101, r"-o|output"),
+    ("bad URL", ["fetch", "http://[::1"], (3, 101), r"(?i)url"),
+    ("bad scheme", ["fetch", "gopher://x/"], (1, 3, 101), r"gopher|scheme"),
+    ("bad number", ["fetch", "--max-attempts", "many", URL], 101, r"many"),
+    ("attempts out of range", ["fetch", "--max-attempts", "99", URL], 101,
+     r"99|16"),
+    ("unknown dialect", ["fetch", "--only", "ms-eco", URL], 101, r"ms-eco"),
+    ("relay without --to", ["relay"], 101, r"--to"),
+    ("relay to no origin", ["relay", "--to", "ftp://x/"], 101, r"ftp|http"),
+    ("relay to nothing", ["relay", "--to", "http://no-such-host.invalid/"],
+     (6, 101, 102), r"no-such-host\.invalid"),
+    ("bad listen address", ["relay", "--to", URL, "--listen", "nonsense"],
+     101, r"nonsense"),
+    ("unreadable supply", ["fetch", "--supply", scratch + "/none", URL], 102,
+     r"none"),
+    ("unreadable dialect", ["fetch", "--dialect", scratch + "/none", URL],
+     102, r"none"),
+    ("bad --give", ["fetch", "--give", "hat X=1", URL], (101, 102), r"hat"),
+]
+for name, arguments, status, says in ROWS:
+    got = retrywith(*arguments, timeout=20)
+    wanted = status if isinstance(status, tuple) else (status,)
+    ok(got.code in wanted, "%s: exit status %s" % (name, wanted), got)
+    like(got.err, r"^retrywith: ", name + ": starts with the program's name")
+    like(got.err, says, name + ": names what")
+    ok(got.err.count("\n") <= 3, name + ": one clear sentence", got.err)
+
+FILES = [
+    # name, option, text, line, column
+    ("supply: unknown keyword", "--supply",
+     "origin %s\n    hat X-Key value 1\n" % origin.url, 2, 5),
+    ("supply: value before an origin", "--supply",
+     "header X-Key value 1\n", 1, 1),
+    ("supply: origin with a path", "--supply",
+     "# fine\norigin %s/path\n" % origin.url, 2, 8),
+    ("supply: unfinished quote", "--supply",
+     "origin %s\n    header X-Key value \"abc\n" % origin.url, 2, 24),
+    ("supply: forbidden field", "--supply",
+     "origin %s\n    header Content-Length value 1\n" % origin.url, 2, 12),
+    ("dialect: unknown keyword", "--dialect",
+     "dialect mine\n    whem status 449\n", 2, 5),
+    ("dialect: status that is none", "--dialect",
+     "dialect mine\n    when status 4499\n", 2, 17),
+    ("dialect: forbidden field", "--dialect",
+     "dialect mine\n    when status 449\n"
+     "    set header Host from literal x\n", 3, 16),
+    ("recall: no recall", "--recall", "garbage\n", 1, None),
+]
+for name, option, text, line, column in FILES:
+    path = write("bad-" + re.sub(r"\W+", "-", name), text)
+    before = open(path).read()
+    got = retrywith("fetch", option, path, URL)
+    is_(got.code, 102, name + ": exit status 102")
+    like(got.err, re.escape(path) + ":%d" % line +
+         (":%d" % column if column else ""), name + ": file, line, column")
+    like(got.err, r"(?i)expect|must|never|only|not", name + ": says what was expected")
+    is_(open(path).read(), before, name + ": the file is untouched")
+
+# --- permissions -------------------------------------------------------------
+literal = write("open", "origin %s\n    header X-Key value sEcReT\n"
+                % origin.url, 0o644)
+got = retrywith("fetch", "--supply", literal, URL)
+is_(got.code, 102, "literals readable by others: refused")
+like(got.err, r"chmod|600", "and says what to do")
+unlike(got.err, "sEcReT", "and shows no value")
+writable = write("writable", "origin %s\n    header X-Key env HOME\n"
+                 % origin.url, 0o666)
+got = retrywith("fetch", "--supply", writable, URL)
+is_(got.code, 102, "writable by others: refused")
+harmless = write("harmless", "origin %s\n    header X-Key env HOME\n"
+                 % origin.url, 0o644)
+is_(retrywith("fetch", "-s", "--supply", harmless, URL).code, 0,
+    "names of variables may be read by others")
+got = retrywith("relay", "--listen", "127.0.0.1:0", "--to", URL, "--supply",
+                literal, timeout=10)
+is_(got.code, 102, "relay: literals readable by others: refused")
+
+# --- a port in use -----------------------------------------------------------
+got = retrywith("relay", "--listen", "127.0.0.1:%d" % origin.port, "--to",
+                URL, timeout=10)
+ok(got.code in (101, 103), "port in use: exit status", got)
+like(got.err, r"%d.*in use|in use.*%d" % (origin.port, origin.port),
+     "port in use: said")
+
+# --- a bad file at reload keeps the old state --------------------------------
+supply = write("reload", "origin %s\n    header X-Key value one\n"
+               % origin.url)
+wants = RawOrigin(lambda c, q, o: respond(c, "200 OK", [], q.get("X-Key"))
+                  if q.get("X-Key") else
+                  respond(c, "449 Retry With",
+                          [("MS-RetryWith", "Required-Header: X-Key")], "no"))
+supply = write("reload", "origin %s\n    header X-Key value one\n"
+               % wants.url)
+relay = retrywith_server("relay", "--to", wants.url, "--supply", supply)
+is_(curl("-s", relay.url + "/").out, "one", "reload: the first value")
+write("reload", "origin %s\n    hat X-Key value two\n" % wants.url)
+relay.signal(signal.SIGHUP)
+wait_for(lambda: "reload:2:5" in relay.err.replace(scratch + "/", ""),
+         "the sentence about the bad file")
+is_(curl("-s", relay.url + "/").out, "one",
+    "reload: a bad file keeps the old state")
+write("reload", "origin %s\n    header X-Key value two\n" % wants.url)
+relay.signal(signal.SIGHUP)
+wait_for(lambda: curl("-s", relay.url + "/").out == "two",
+         "the new value after a reload")
+is_(curl("-s", relay.url + "/").out, "two", "reload: a good file counts")
+relay.signal(signal.SIGTERM)
+is_(relay.wait(), 0, "SIGTERM: exit status 0")
+done()
