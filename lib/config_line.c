@@ -202,6 +202,7 @@ int rwith__config_next(struct rwith__config_reader *reader,
 
         ret->number = reader->line;
         ret->end_column = 1;
+        ret->bytes = c.start;
         err = line_cut(&c, ret, reterr_diag);
     }
     return err;
@@ -212,6 +213,32 @@ bool rwith__config_is(const struct rwith__config_line *line, size_t index,
 {
     return index < line->word_count && !line->words[index].is_quoted &&
            rwith_slice_equal(line->words[index].text, rwith_slice_of(keyword));
+}
+
+rwith_slice rwith__config_rest(struct rwith__config_line *line, size_t index)
+{
+    char *to = line->bytes;
+    char *start;
+
+    if (index >= line->word_count) {
+        return (rwith_slice){ 0 };
+    }
+    to += line->words[index].text.ptr - line->bytes;
+    start = to;
+    for (size_t i = index; i < line->word_count; i++) {
+        const rwith_slice *word = &line->words[i].text;
+
+        /* A word and its quotes never get longer, and a space or more lies
+         * between two: what is written stays behind what is read. */
+        if (i > index) {
+            *to++ = ' ';
+        }
+        memmove(to, word->ptr, word->len);
+        to += word->len;
+    }
+    line->word_count = index + 1;
+    line->words[index].text = (rwith_slice){ start, (size_t)(to - start) };
+    return line->words[index].text;
 }
 
 int rwith__config_unexpected(const struct rwith__config_line *line,

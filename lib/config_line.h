@@ -25,6 +25,7 @@ struct rwith__config_word {
 };
 
 struct rwith__config_line {
+    char *bytes;       /* of the line, as it now is */
     size_t number;     /* from 1 */
     size_t end_column; /* where one more word would have been expected */
     size_t word_count; /* 0: the text is at its end */
@@ -52,6 +53,9 @@ int rwith__config_next(struct rwith__config_reader *reader,
 /* Is that word this keyword?  Quoted words are none; case counts. */
 bool rwith__config_is(const struct rwith__config_line *line, size_t index,
                       const char *keyword);
+
+/* The words from index on as one, with one space between them. */
+rwith_slice rwith__config_rest(struct rwith__config_line *line, size_t index);
 
 /*
  * Is there a word at index?  When not, the diagnostic says "expected WHAT,

@@ -1,0 +1,14 @@
+/*
+ * memory.h: where the core's memory comes from: the caller's functions, or
+ * malloc and free.
+ */
+#ifndef RWITH_LIB_MEMORY_H
+#define RWITH_LIB_MEMORY_H
+
+#include <retrywith/base.h>
+
+/* mem may be NULL: malloc. */
+void *rwith__memory_alloc(const rwith_alloc *mem, size_t size);
+void rwith__memory_free(const rwith_alloc *mem, void *ptr);
+
+#endif
