@@ -1,0 +1,221 @@
+
+/*
+ * What the files of the module share.  The module knows nginx and the core;
+ * every protocol decision is the core's (include/retrywith/).
+ */
+
+#ifndef _NGX_HTTP_RETRY_WITH_MODULE_H_INCLUDED_
+#define _NGX_HTTP_RETRY_WITH_MODULE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include <retrywith/base.h>
+#include <retrywith/challenge.h>
+#include <retrywith/dialect.h>
+#include <retrywith/err.h>
+#include <retrywith/exchange.h>
+#include <retrywith/message.h>
+#include <retrywith/recall.h>
+#include <retrywith/rewrite.h>
+#include <retrywith/supply.h>
+#include <retrywith/trust.h>
+
+
+/* a response's body that is held, or swallowed, is never longer */
+#define NGX_HTTP_RETRY_WITH_BODY_MAX  RWITH_CHALLENGE_BODY_MAX
+
+
+/* one dialect file, as read when its directive was */
+
+typedef struct {
+    ngx_str_t                          name;
+    ngx_str_t                          text;
+} ngx_http_retry_with_file_t;
+
+
+/* a set of dialects; locations with the same files share one */
+
+typedef struct {
+    ngx_array_t                       *files;
+    ngx_str_t                          only;
+    rwith_dialects                    *dialects;
+} ngx_http_retry_with_set_t;
+
+
+/* the origin that a location's upstream is */
+
+typedef struct {
+    rwith_origin                       origin;
+    ngx_str_t                          prefix;     /* of paths: "" or "/dav" */
+    ngx_str_t                          authority;  /* for Host */
+} ngx_http_retry_with_origin_t;
+
+
+typedef struct {
+    ngx_array_t                        sets;  /* ngx_http_retry_with_set_t */
+    rwith_alloc                        mem;   /* the configuration's pool */
+    ngx_str_t                          via;   /* "retrywith-0123abcd" */
+} ngx_http_retry_with_main_conf_t;
+
+
+typedef struct {
+    ngx_flag_t                         answer;
+
+    rwith_supply                      *supply;
+    ngx_array_t                       *dialect_files;
+    ngx_str_t                          only;
+    rwith_dialects                    *dialects;
+
+    ngx_shm_zone_t                    *recall;
+    ngx_int_t                          attempts;
+    ngx_msec_t                         start_within;
+    ngx_msec_t                         max_wait;
+
+    ngx_array_t                       *names;    /* rwith_slice */
+    ngx_http_retry_with_origin_t      *origin;
+    ngx_http_retry_with_origin_t      *rewrite;
+    ngx_http_retry_with_origin_t      *target;   /* of the two, or of what
+                                                    proxy_pass says */
+
+    unsigned                           sends_unasked:1;
+
+    /* where retry_with_answer stands */
+    ngx_str_t                          conf_file;
+    ngx_uint_t                         conf_line;
+} ngx_http_retry_with_loc_conf_t;
+
+
+typedef enum {
+    NGX_HTTP_RETRY_WITH_IDLE = 0,
+    NGX_HTTP_RETRY_WITH_SENT,      /* the upstream has the request */
+    NGX_HTTP_RETRY_WITH_HELD,      /* its answer is held: what next is known
+                                      when the body was seen */
+    NGX_HTTP_RETRY_WITH_WAITING,   /* for the timer */
+    NGX_HTTP_RETRY_WITH_RERUN,     /* the content phase is to run again */
+    NGX_HTTP_RETRY_WITH_DONE       /* the client gets what comes now */
+} ngx_http_retry_with_state_e;
+
+
+/* what of the client's request an attempt changes, as it was */
+
+typedef struct {
+    ngx_list_t                         headers;
+    ngx_str_t                          unparsed_uri;
+    ngx_str_t                          args;
+    ngx_str_t                          uri;
+    unsigned                           is_saved:1;
+    unsigned                           valid_unparsed_uri:1;
+} ngx_http_retry_with_saved_t;
+
+
+typedef struct {
+    ngx_http_request_t                *request;
+    ngx_http_retry_with_loc_conf_t    *conf;
+    ngx_http_handler_pt                handler;  /* of the location */
+
+    rwith_alloc                        mem;
+    rwith_request                      view;
+    rwith_exchange                    *exchange;   /* NULL: not needed yet */
+    const rwith_effect                *effect;
+    ngx_msec_t                         started;
+
+    ngx_http_retry_with_state_e        state;
+    ngx_http_retry_with_saved_t        saved;
+    unsigned                           attempts;
+
+    /* the held response */
+    ngx_http_headers_out_t             held_headers;
+    ngx_chain_t                       *held_body;
+    ngx_chain_t                      **held_last;
+    size_t                             held_len;
+
+    ngx_array_t                       *cookies;  /* ngx_str_t: Set-Cookie of
+                                                    swallowed responses */
+    ngx_event_t                        timer;
+    void                              *multistatus;
+
+    /* the account, for the variables */
+    ngx_str_t                          dialect;
+    ngx_str_t                          outcome;
+    ngx_uint_t                         learned;
+
+    unsigned                           may_add:1;
+    unsigned                           is_relay:1;
+    unsigned                           is_patched:1;   /* with added values */
+    unsigned                           is_reported:1;
+    unsigned                           is_own:1;       /* our own answer */
+} ngx_http_retry_with_ctx_t;
+
+
+extern ngx_module_t  ngx_http_retry_with_module;
+
+
+static ngx_inline rwith_slice
+ngx_http_retry_with_slice(const ngx_str_t *s)
+{
+    rwith_slice  slice;
+
+    slice.ptr = (const char *) s->data;
+    slice.len = s->len;
+
+    return slice;
+}
+
+
+/* ngx_http_retry_with_module.c */
+ngx_http_retry_with_ctx_t *ngx_http_retry_with_get_ctx(ngx_http_request_t *r);
+ngx_http_retry_with_ctx_t *ngx_http_retry_with_create_ctx(
+    ngx_http_request_t *r);
+
+/* ngx_http_retry_with_files.c: what the configuration names */
+void ngx_http_retry_with_pool_mem(rwith_alloc *mem, ngx_pool_t *pool);
+char *ngx_http_retry_with_supply(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_retry_with_dialect(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+rwith_dialects *ngx_http_retry_with_get_set(ngx_conf_t *cf,
+    ngx_http_retry_with_main_conf_t *mcf, ngx_array_t *files, ngx_str_t *only);
+
+/* ngx_http_retry_with_recall.c: what is remembered, for all workers */
+char *ngx_http_retry_with_recall(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+rwith_recall *ngx_http_retry_with_recall_of(ngx_shm_zone_t *zone);
+void ngx_http_retry_with_recall_lock(ngx_shm_zone_t *zone);
+void ngx_http_retry_with_recall_unlock(ngx_shm_zone_t *zone);
+
+/* ngx_http_retry_with_origin.c: who the upstream is */
+char *ngx_http_retry_with_origin(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_retry_with_names(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+ngx_http_retry_with_origin_t *ngx_http_retry_with_proxied_origin(
+    ngx_conf_t *cf, ngx_uint_t *no_buffering);
+
+/* ngx_http_retry_with_request.c: the request as an attempt sends it */
+ngx_int_t ngx_http_retry_with_view(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx);
+ngx_int_t ngx_http_retry_with_patch(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx, const rwith_effect *effect);
+void ngx_http_retry_with_restore(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx);
+
+/* ngx_http_retry_with_answer.c: hold, swallow, decide, run again */
+ngx_int_t ngx_http_retry_with_precontent_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_retry_with_content_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_retry_with_answer_init(ngx_conf_t *cf);
+void ngx_http_retry_with_report(ngx_http_retry_with_ctx_t *ctx);
+
+/* ngx_http_retry_with_relay.c: rules of trust and the names in messages */
+ngx_int_t ngx_http_retry_with_admit(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx);
+ngx_int_t ngx_http_retry_with_push_request(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx, ngx_list_t *headers,
+    ngx_table_elt_t *header);
+ngx_int_t ngx_http_retry_with_dress(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx);
+
+
+#endif /* _NGX_HTTP_RETRY_WITH_MODULE_H_INCLUDED_ */
