@@ -74,6 +74,11 @@ fuzz: deps deps-test
 	cmake --build $(BUILD)/fuzz -j $(JOBS)
 	tools/fuzz $(abspath $(BUILD))/fuzz $(FUZZ_SECONDS)
 
+# Against what users would pick instead; minutes, on an idle machine.
+bench-relay: all
+	@tools/deps run bench
+	bench/relay $(BENCH_FLAGS)
+
 install: build module
 	cmake --install $(BUILD)
 
