@@ -20,10 +20,12 @@
  *     DELIVER -> the response held is the answer; then rwith_exchange_settle()
  *     FAIL    -> there is no response to hand on
  *
- * A response is *held* from rwith_exchange_response() until the next effect
- * is known: DELIVER hands it to the client, SEND and OBTAIN swallow it.  The
- * bytes behind a held response's slices must stay valid until then; those
- * of the request, of the supply and of the set for the exchange's life.
+ * A response is *held* from rwith_exchange_response() until DELIVER hands it
+ * to the client or SEND swallows it; through READ, NEED, WAIT and OBTAIN it
+ * stays held, for any of them may end in DELIVER.  The bytes behind its head's
+ * slices must stay valid as long; those of facts and of an obtain's answer
+ * during the call only; those of the request and of the set for the
+ * exchange's life.  Values of the supply are copied.
  *
  * Order of the effects for one challenge: READ (if the body must be seen),
  * NEED (if a value lies outside), WAIT, OBTAIN, SEND.
@@ -63,6 +65,9 @@ typedef struct rwith_exchange_options {
     uint32_t driver_auth;         /**< bits 1u << rwith_auth of the schemes
                                        that the adapter can carry out itself
                                        (Digest, NTLM, Negotiate) */
+    bool has_jar;                 /**< the adapter keeps cookies itself: else
+                                       those of a swallowed response go with
+                                       the next send */
     bool no_retry;                /**< recognise and explain only */
     bool may_prompt;              /**< NEED may name values that the supply
                                        has no entry for */
@@ -91,6 +96,8 @@ typedef struct rwith_need {
     rwith_requirement requirement;
     bool has_entry; /**< the supply names a source for it … */
     size_t entry;   /**< … in this entry; else ask the person */
+    bool is_stale;  /**< the value at hand was sent and was not enough: the
+                         source may by now give another one */
 } rwith_need;
 
 /** What to do next.  Owned by the exchange; good until its next event. */
@@ -98,15 +105,19 @@ typedef struct rwith_effect {
     rwith_effect_kind kind;
 
     /* SEND: the whole request again, with these differences from what the
-     * client made.  OBTAIN: a request of its own, without content. */
+     * client made.  OBTAIN: a request of its own, without content, at the
+     * same origin, with the fields of set (Authorization and Cookie of the
+     * request it is for among them) and no other field of the client's. */
     rwith_slice method;      /**< OBTAIN; SEND: the client's */
     rwith_slice target;      /**< raw, with what was added to the query */
     const rwith_field *set;  /**< replace all field lines of that name; an
-                                  empty value is sent as an empty field */
+                                  empty value is sent as an empty field.
+                                  Each name occurs once */
     size_t set_count;
     const rwith_body_member *members; /**< SEND, if may_patch_body */
     size_t member_count;
-    rwith_auth driver_auth;  /**< SEND: NONE, or the adapter's own scheme */
+    rwith_auth driver_auth;  /**< SEND, OBTAIN: NONE, or the adapter's own
+                                  scheme: it replaces Authorization */
     rwith_slice credentials; /**< for driver_auth: "user:password" or empty */
     unsigned attempt;        /**< SEND: 1 for the first */
     bool is_patched;         /**< SEND: anything differs at all */
@@ -231,7 +242,8 @@ RWITH_API bool rwith_exchange_has_learned(const rwith_exchange *x);
     X(FORBIDDEN, 103, "the challenge asks for a field that is never set")   \
     X(OBTAIN_FAILED, 100, "what the origin asks for could not be obtained") \
     X(NOT_RETRIED, 100, "retries are switched off")                         \
-    X(TRANSPORT, 0, "the connection failed")
+    X(TRANSPORT, 0, "the connection failed")                                \
+    X(NO_MEMORY, 103, "out of memory")
 
 typedef enum rwith_outcome {
 #define RWITH_OUTCOME_ENUM(name, status, text) RWITH_OUTCOME_##name,
