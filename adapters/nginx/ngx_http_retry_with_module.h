@@ -217,5 +217,9 @@ ngx_int_t ngx_http_retry_with_push_request(ngx_http_request_t *r,
 ngx_int_t ngx_http_retry_with_dress(ngx_http_request_t *r,
     ngx_http_retry_with_ctx_t *ctx);
 
+/* ngx_http_retry_with_sandbox.c: a test origin of every dialect */
+char *ngx_http_retry_with_sandbox(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
 
 #endif /* _NGX_HTTP_RETRY_WITH_MODULE_H_INCLUDED_ */
