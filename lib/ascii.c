@@ -62,6 +62,20 @@ size_t rwith__ascii_find(rwith_slice s, rwith_slice bytes)
     return SIZE_MAX;
 }
 
+size_t rwith__ascii_find_nocase(rwith_slice s, rwith_slice bytes)
+{
+    if (bytes.len == 0) {
+        return 0;
+    }
+    for (size_t at = 0; s.len - at >= bytes.len; at++) {
+        if (rwith_slice_equal_nocase((rwith_slice){ s.ptr + at, bytes.len },
+                                     bytes)) {
+            return at;
+        }
+    }
+    return SIZE_MAX;
+}
+
 bool rwith__ascii_number(rwith_slice s, uint64_t max, uint64_t *ret)
 {
     uint64_t value = 0;

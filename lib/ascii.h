@@ -54,6 +54,9 @@ bool rwith__ascii_has_prefix(rwith_slice s, rwith_slice prefix);
 /* Where these bytes begin in s; SIZE_MAX: nowhere.  Case counts. */
 size_t rwith__ascii_find(rwith_slice s, rwith_slice bytes);
 
+/* The same, whatever the case of letters. */
+size_t rwith__ascii_find_nocase(rwith_slice s, rwith_slice bytes);
+
 /*
  * Read a decimal number that fills the slice: digits only, at most max.
  * Writes only on success.

@@ -12,11 +12,14 @@
 #include <retrywith/recall.h>
 #include <retrywith/requirement.h>
 
+#include "lib/config_line.h"
+
 /* Limits of one dialect; each is named in retrywith-dialect(5). */
 #define RWITH__DIALECT_WHENS_MAX          16
 #define RWITH__DIALECT_SETS_MAX           8
 #define RWITH__DIALECT_NEEDS_MAX          16
 #define RWITH__DIALECT_FETCH_FIELDS_MAX   4
+#define RWITH__DIALECT_STATUS_WORDS       7       /* 200 to 599, a bit each */
 #define RWITH__DIALECT_BACKOFF_MS_MAX     3600000 /* an hour */
 #define RWITH__DIALECT_BACKOFF_FACTOR_MAX 10
 
@@ -120,8 +123,9 @@ struct rwith__dialect {
     rwith_slice about;
     rwith_slice source;
     rwith_slice explain;
-    uint64_t statuses[7]; /* bit s - 200; all when no line names one */
-    bool is_last_resort;  /* "when nothing-else" */
+    uint64_t statuses[RWITH__DIALECT_STATUS_WORDS]; /* bit s - 200; all when no
+                                                       line names one */
+    bool is_last_resort;                            /* "when nothing-else" */
     struct rwith__when whens[RWITH__DIALECT_WHENS_MAX];
     size_t when_count;
     struct rwith__set sets[RWITH__DIALECT_SETS_MAX];
@@ -147,7 +151,8 @@ struct rwith_dialects {
     struct rwith__dialect *items[RWITH_DIALECT_COUNT_MAX];
     size_t count;
     struct rwith__dialect_block *blocks;
-    uint64_t statuses[7]; /* of any dialect; all when one learns from any */
+    uint64_t statuses[RWITH__DIALECT_STATUS_WORDS]; /* of any dialect; all when
+                                                       one learns from any */
 };
 
 /* The i-th dialect; i must be less than the count. */
@@ -155,8 +160,8 @@ const struct rwith__dialect *rwith__dialect_at(const rwith_dialects *set,
                                                size_t index);
 
 /* Does the dialect look at responses of that status? */
-static inline bool rwith__dialect_has_status(const uint64_t statuses[7],
-                                             unsigned status)
+static inline bool rwith__dialect_has_status(
+    const uint64_t statuses[RWITH__DIALECT_STATUS_WORDS], unsigned status)
 {
     unsigned bit = status - 200;
 
@@ -191,6 +196,10 @@ int rwith__dialect_read(char *text, size_t len,
 /*
  * challenge.c, for the exchange.
  */
+
+/* May these bytes be the value of what is set in that place?  A cookie's may
+ * not end its pair either. */
+bool rwith__challenge_value_ok(rwith_place in, rwith_slice value);
 
 /* Facts that the fetched response of an obtain must be searched for; as
  * rwith_challenge_wants(). */
