@@ -10,7 +10,7 @@
 
 #include <retrywith/trust.h>
 
-#include "lib/ascii.h"
+#include "lib/supply.h"
 
 #define ROOM_FIRST 8
 #define COOKIE_VALUE_MAX 4096
@@ -275,13 +275,15 @@ static int entry_add(rwith_exchange *x, size_t id, enum rwith__why why)
 int rwith__item_add_always(rwith_exchange *x)
 {
     const rwith_supply *supply = x->options.supply;
-    size_t count = supply != NULL ? rwith_supply_count(supply) : 0;
+    uint16_t id;
     int err = RWITH_OK;
 
-    if (!x->req.may_add) {
+    if (supply == NULL || !x->req.may_add) {
         return RWITH_OK;
     }
-    for (size_t id = 0; id < count && err == RWITH_OK; id++) {
+    for (id = rwith__supply_first(supply, &x->req.origin);
+         id != RWITH__SUPPLY_NONE && err == RWITH_OK;
+         id = rwith__supply_next(supply, id)) {
         const rwith_supply_entry *entry = rwith_supply_at(supply, id);
 
         if (entry->send_always &&
