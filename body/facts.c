@@ -4,10 +4,10 @@
  */
 #include "body/facts.h"
 
-#include <assert.h>
 #include <string.h>
 
 #include "body/json_memory.h"
+#include "body/pointer.h"
 
 /* Two buffers of yajl that double until the longest string fits, the old
  * one kept while the new one is filled. */
@@ -40,69 +40,6 @@ struct finder {
     size_t buf_len, buf_used;
 };
 
-/* --- pointers ------------------------------------------------------------ */
-
-/* The i-th segment of a pointer, still escaped. */
-static rwith_slice segment_at(rwith_slice pointer, size_t i)
-{
-    const char *p = pointer.ptr + 1; /* behind the first "/" */
-    const char *end = pointer.ptr + pointer.len;
-
-    for (; i > 0; i--) {
-        p = (const char *)memchr(p, '/', (size_t)(end - p)) + 1;
-    }
-    const char *stop = memchr(p, '/', (size_t)(end - p));
-    return (rwith_slice){ p, (size_t)((stop != NULL ? stop : end) - p) };
-}
-
-static size_t segment_count(rwith_slice pointer)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < pointer.len; i++) {
-        count += pointer.ptr[i] == '/';
-    }
-    return count;
-}
-
-/* Does an escaped segment name this member (RFC 6901 4)? */
-static bool segment_is_key(rwith_slice segment, rwith_slice key)
-{
-    size_t k = 0;
-
-    for (size_t i = 0; i < segment.len; i++, k++) {
-        char c = segment.ptr[i];
-
-        if (c == '~' && i + 1 < segment.len &&
-            (segment.ptr[i + 1] == '0' || segment.ptr[i + 1] == '1')) {
-            c = segment.ptr[++i] == '0' ? '~' : '/';
-        }
-        if (k >= key.len || key.ptr[k] != c) {
-            return false;
-        }
-    }
-    return k == key.len;
-}
-
-/* Does a segment name this array element: "*", or its number without
- * leading zeros? */
-static bool segment_is_index(rwith_slice segment, size_t index)
-{
-    size_t value = 0;
-
-    if (segment.len == 0 || segment.len > 9 ||
-        (segment.ptr[0] == '0' && segment.len > 1)) {
-        return false;
-    }
-    for (size_t i = 0; i < segment.len; i++) {
-        if (segment.ptr[i] < '0' || segment.ptr[i] > '9') {
-            return false;
-        }
-        value = value * 10 + (size_t)(segment.ptr[i] - '0');
-    }
-    return value == index;
-}
-
 /* --- the walk ------------------------------------------------------------ */
 
 /* The path's last segment, at the current depth, has become this key, or
@@ -117,11 +54,15 @@ static void enter(struct finder *f, const rwith_slice *key, size_t index)
         if (p->matched < at || p->segments <= at) {
             continue;
         }
-        rwith_slice segment = segment_at(p->text, at);
+        rwith_slice segment = rwith__pointer_segment(p->text, at);
+        size_t number;
         bool is_star = key == NULL && segment.len == 1 &&
                        segment.ptr[0] == '*' && index <= UINT16_MAX;
-        bool fits = key != NULL ? segment_is_key(segment, *key)
-                                : is_star || segment_is_index(segment, index);
+        bool fits = key != NULL
+                        ? rwith__pointer_is_key(segment, *key)
+                        : is_star ||
+                              (rwith__pointer_is_number(segment, &number) &&
+                               number == index);
 
         if (is_star) {
             p->index = (uint16_t)index;
@@ -327,11 +268,11 @@ static void sort_wants(struct finder *f, rwith_slice text,
                 f->facts[f->count++] =
                     (rwith_fact){ (uint16_t)i, 0, { f->buf, 0 } };
             }
-        } else if (what.len == 0 || what.ptr[0] == '/') {
+        } else if (rwith__pointer_is_valid(what)) {
             f->patterns[f->pattern_count++] =
                 (struct pattern){ .text = what,
                                   .want = (uint16_t)i,
-                                  .segments = segment_count(what) };
+                                  .segments = rwith__pointer_count(what) };
         }
     }
 }

@@ -109,11 +109,20 @@ yajl_handle rwith__json_open(rwith_json_memory *memory,
 int rwith__json_parse(rwith_json_memory *memory, yajl_handle handle,
                       const char *bytes, size_t len, yajl_status *ret)
 {
+    static const unsigned char newline[] = "\n";
+
     if (setjmp(memory->leave) != 0) {
         return memory->err;
     }
-    *ret = bytes != NULL
-               ? yajl_parse(handle, (const unsigned char *)bytes, len)
-               : yajl_complete_parse(handle);
+    if (bytes != NULL) {
+        *ret = yajl_parse(handle, (const unsigned char *)bytes, len);
+        return RWITH_OK;
+    }
+    /* yajl_complete_parse() itself feeds a space and so overlooks a string
+     * that was begun behind the value; no token survives a newline. */
+    *ret = yajl_parse(handle, newline, 1);
+    if (*ret == yajl_status_ok) {
+        *ret = yajl_complete_parse(handle);
+    }
     return RWITH_OK;
 }
