@@ -1,0 +1,228 @@
+/*
+ * The header lines and the content of a send: the client's own, with what
+ * the effect replaces.  A request that needs no change uses the client's
+ * list as it is.
+ */
+#include <adapters/curl/driver.h>
+
+#include <retrywith/trust.h>
+
+#include <string.h>
+
+/* Fields that do not go to another origin, and those of dropped content. */
+static bool field_stays(const rwith_curl_job *job, rwith_slice name)
+{
+    static const rwith_slice own[] = { { "Authorization", 13 },
+                                       { "Cookie", 6 } };
+    rwith_slice content = RWITH_LIT("Content-");
+
+    if (job->is_foreign && (rwith_slice_equal_nocase(name, own[0]) ||
+                            rwith_slice_equal_nocase(name, own[1]))) {
+        return false;
+    }
+    bool is_content =
+        name.len > content.len &&
+        rwith_slice_equal_nocase((rwith_slice){ name.ptr, content.len },
+                                 content);
+    return !is_content || job->has_body ||
+           job->req.body.kind == RWITH_CURL_BODY_NONE;
+}
+
+/* A line of a curl_slist: "Name: value", "Name;" for an empty one; "Name:"
+ * only takes away what libcurl would send. */
+static bool line_field(const char *text, rwith_field *ret)
+{
+    rwith_slice line = rwith_slice_of(text);
+
+    if (rwith__curl_line_field(line, ret)) {
+        return ret->value.len > 0;
+    }
+    if (line.len > 1 && line.ptr[line.len - 1] == ';') {
+        *ret = (rwith_field){ { line.ptr, line.len - 1 }, { "", 0 } };
+        return true;
+    }
+    return false;
+}
+
+static CURLcode fields_push(rwith_curl_job *job, rwith_field field)
+{
+    const rwith_alloc *mem = job->session->mem;
+
+    if (job->field_count == job->field_cap) {
+        size_t cap = job->field_cap > 0 ? job->field_cap * 2 : 16;
+        rwith_field *grown = rwith__curl_alloc(mem, cap * sizeof(*grown));
+
+        if (grown == NULL) {
+            return CURLE_OUT_OF_MEMORY;
+        }
+        if (job->field_count > 0) {
+            memcpy(grown, job->fields, job->field_count * sizeof(*grown));
+        }
+        rwith__curl_release(mem, job->fields);
+        job->fields = grown;
+        job->field_cap = cap;
+    }
+    job->fields[job->field_count++] = field;
+    return CURLE_OK;
+}
+
+/*
+ * The fields as the core sees them.  Credentials and cookies that libcurl
+ * makes into fields count as fields: they say whose request this is.
+ */
+CURLcode rwith__curl_fields_read(rwith_curl_job *job)
+{
+    const rwith_curl_request *req = &job->req;
+    const char *userpwd =
+        job->url.userpwd != NULL ? job->url.userpwd : req->userpwd;
+    CURLcode code = CURLE_OK;
+    rwith_field field;
+
+    job->field_count = 0;
+    for (const struct curl_slist *line = req->headers;
+         line != NULL && code == CURLE_OK; line = line->next) {
+        if (line_field(line->data, &field) &&
+            field_stays(job, field.name)) {
+            code = fields_push(job, field);
+        }
+    }
+    if (code == CURLE_OK && userpwd != NULL && !job->is_foreign) {
+        field = (rwith_field){ RWITH_LIT("Authorization"),
+                               rwith_slice_of(userpwd) };
+        code = fields_push(job, field);
+    }
+    if (code == CURLE_OK && req->cookie != NULL && !job->is_foreign) {
+        field =
+            (rwith_field){ RWITH_LIT("Cookie"), rwith_slice_of(req->cookie) };
+        code = fields_push(job, field);
+    }
+    return code;
+}
+
+static const rwith_field *find_set(const rwith_effect *effect,
+                                   rwith_slice name)
+{
+    return rwith_fields_find(effect->set, effect->set_count, name);
+}
+
+/* Append "name: value" to the job's list. */
+static CURLcode append_field(rwith_curl_job *job, rwith_curl_bytes *line,
+                             const rwith_field *field)
+{
+    const rwith_alloc *mem = job->session->mem;
+    rwith_slice middle = field->value.len > 0
+                             ? RWITH_LIT(": ")
+                             : RWITH_LIT(";");
+
+    if (!rwith_trust_value_ok(field->value, SIZE_MAX) ||
+        !rwith_requirement_name_ok(RWITH_IN_HEADER, field->name)) {
+        return CURLE_BAD_FUNCTION_ARGUMENT;
+    }
+    line->len = 0;
+    if (rwith__curl_bytes_add(line, mem, field->name.ptr, field->name.len,
+                              SIZE_MAX) != RWITH_OK ||
+        rwith__curl_bytes_add(line, mem, middle.ptr, middle.len, SIZE_MAX) !=
+            RWITH_OK ||
+        rwith__curl_bytes_add(line, mem, field->value.ptr, field->value.len,
+                              SIZE_MAX) != RWITH_OK ||
+        rwith__curl_bytes_end(line, mem) != RWITH_OK) {
+        return CURLE_OUT_OF_MEMORY;
+    }
+    struct curl_slist *list = curl_slist_append(job->headers, line->ptr);
+    if (list == NULL) {
+        return CURLE_OUT_OF_MEMORY;
+    }
+    job->headers = list;
+    return CURLE_OK;
+}
+
+/* The client's own lines that are neither replaced nor left behind. */
+static CURLcode append_own(rwith_curl_job *job, const rwith_effect *effect)
+{
+    for (const struct curl_slist *line = job->req.headers; line != NULL;
+         line = line->next) {
+        rwith_field field = { { NULL, 0 }, { NULL, 0 } };
+
+        (void)line_field(line->data, &field);
+        if (field.name.len > 0 && (find_set(effect, field.name) != NULL ||
+                                   !field_stays(job, field.name))) {
+            continue;
+        }
+        struct curl_slist *list =
+            curl_slist_append(job->headers, line->data);
+        if (list == NULL) {
+            return CURLE_OUT_OF_MEMORY;
+        }
+        job->headers = list;
+    }
+    return CURLE_OK;
+}
+
+/* Cookies go by libcurl's own option, which joins them with the jar's. */
+static CURLcode set_cookie(rwith_curl_job *job, rwith_curl_bytes *text,
+                           const rwith_field *field)
+{
+    text->len = 0;
+    if (rwith__curl_bytes_add(text, job->session->mem, field->value.ptr,
+                              field->value.len, SIZE_MAX) != RWITH_OK ||
+        rwith__curl_bytes_end(text, job->session->mem) != RWITH_OK) {
+        return CURLE_OUT_OF_MEMORY;
+    }
+    return curl_easy_setopt(job->req.easy, CURLOPT_COOKIE, text->ptr);
+}
+
+static CURLcode patch_fields(rwith_curl_job *job, const rwith_effect *effect)
+{
+    rwith_slice cookie = RWITH_LIT("Cookie");
+    rwith_curl_bytes text = { NULL, 0, 0 };
+    CURLcode code = append_own(job, effect);
+
+    for (size_t i = 0; code == CURLE_OK && i < effect->set_count; i++) {
+        const rwith_field *field = &effect->set[i];
+
+        code = rwith_slice_equal_nocase(field->name, cookie)
+                   ? set_cookie(job, &text, field)
+                   : append_field(job, &text, field);
+    }
+    rwith__curl_bytes_free(&text, job->session->mem);
+    return code;
+}
+
+bool rwith__curl_may_patch_body(const rwith_curl_job *job)
+{
+    (void)job;
+    return false;
+}
+
+static CURLcode patch_content(rwith_curl_job *job, const rwith_effect *effect)
+{
+    rwith__curl_source_patch(&job->source, (rwith_slice){ NULL, 0 }, false);
+    if (effect->member_count == 0) {
+        return CURLE_OK;
+    }
+    return CURLE_BAD_FUNCTION_ARGUMENT;
+}
+
+CURLcode rwith__curl_patch(rwith_curl_job *job, const rwith_effect *effect,
+                           const struct curl_slist **ret_headers)
+{
+    const rwith_curl_request *req = &job->req;
+    bool drops_fields =
+        job->is_foreign ||
+        (!job->has_body && req->body.kind != RWITH_CURL_BODY_NONE);
+    CURLcode code =
+        curl_easy_setopt(req->easy, CURLOPT_COOKIE,
+                         job->is_foreign ? NULL : req->cookie);
+
+    if (code == CURLE_OK) {
+        code = patch_content(job, effect);
+    }
+    if (code != CURLE_OK ||
+        (effect->set_count == 0 && !drops_fields)) {
+        *ret_headers = req->headers;
+        return code;
+    }
+    code = patch_fields(job, effect);
+    *ret_headers = job->headers;
+    return code;
+}
