@@ -201,6 +201,10 @@ ngx_http_retry_with_cleanup(void *data)
 
     rwith_exchange_free(ctx->exchange);
     ctx->exchange = NULL;
+
+    if (ctx->multistatus) {
+        ngx_http_retry_with_close_multistatus(ctx);
+    }
 }
 
 
@@ -243,7 +247,6 @@ ngx_http_retry_with_create_ctx(ngx_http_request_t *r)
 
     cln->handler = ngx_http_retry_with_cleanup;
     ctx->request = r;
-    ctx->held_last = &ctx->held_body;
 
     ngx_http_retry_with_pool_mem(&ctx->mem, r->pool);
     ngx_http_set_ctx(r, ctx, ngx_http_retry_with_module);

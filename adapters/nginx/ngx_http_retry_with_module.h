@@ -91,8 +91,8 @@ typedef struct {
 typedef enum {
     NGX_HTTP_RETRY_WITH_IDLE = 0,
     NGX_HTTP_RETRY_WITH_SENT,      /* the upstream has the request */
-    NGX_HTTP_RETRY_WITH_HELD,      /* its answer is held: what next is known
-                                      when the body was seen */
+    NGX_HTTP_RETRY_WITH_HELD,      /* its answer is held until the body was
+                                      seen */
     NGX_HTTP_RETRY_WITH_WAITING,   /* for the timer */
     NGX_HTTP_RETRY_WITH_RERUN,     /* the content phase is to run again */
     NGX_HTTP_RETRY_WITH_DONE       /* the client gets what comes now */
@@ -105,7 +105,6 @@ typedef struct {
     ngx_list_t                         headers;
     ngx_str_t                          unparsed_uri;
     ngx_str_t                          args;
-    ngx_str_t                          uri;
     unsigned                           is_saved:1;
     unsigned                           valid_unparsed_uri:1;
 } ngx_http_retry_with_saved_t;
@@ -126,27 +125,28 @@ typedef struct {
     ngx_http_retry_with_saved_t        saved;
     unsigned                           attempts;
 
-    /* the held response */
-    ngx_http_headers_out_t             held_headers;
-    ngx_chain_t                       *held_body;
-    ngx_chain_t                      **held_last;
-    size_t                             held_len;
+    ngx_buf_t                         *held;     /* body of the response */
 
     ngx_array_t                       *cookies;  /* ngx_str_t: Set-Cookie of
                                                     swallowed responses */
     ngx_event_t                        timer;
+
+    /* a relay's two names of one resource tree, and hrefs between them */
+    rwith_mapping                      mapping;
     void                              *multistatus;
+    void                              *pipe;
 
     /* the account, for the variables */
     ngx_str_t                          dialect;
     ngx_str_t                          outcome;
     ngx_uint_t                         learned;
 
-    unsigned                           may_add:1;
+    rwith_trust_verdict                verdict;
+
+    unsigned                           is_mapped:1;
     unsigned                           is_relay:1;
     unsigned                           is_patched:1;   /* with added values */
-    unsigned                           is_reported:1;
-    unsigned                           is_own:1;       /* our own answer */
+    unsigned                           is_too_long:1;  /* to be swallowed */
 } ngx_http_retry_with_ctx_t;
 
 
@@ -195,6 +195,10 @@ ngx_http_retry_with_origin_t *ngx_http_retry_with_proxied_origin(
     ngx_conf_t *cf, ngx_uint_t *no_buffering);
 
 /* ngx_http_retry_with_request.c: the request as an attempt sends it */
+ngx_int_t ngx_http_retry_with_fields(ngx_pool_t *pool, ngx_list_t *list,
+    const rwith_field **fields, size_t *count);
+ngx_int_t ngx_http_retry_with_push_field(ngx_pool_t *pool,
+    ngx_list_t *headers, rwith_slice name, rwith_slice value);
 ngx_int_t ngx_http_retry_with_view(ngx_http_request_t *r,
     ngx_http_retry_with_ctx_t *ctx);
 ngx_int_t ngx_http_retry_with_patch(ngx_http_request_t *r,
@@ -209,11 +213,19 @@ ngx_int_t ngx_http_retry_with_answer_init(ngx_conf_t *cf);
 void ngx_http_retry_with_report(ngx_http_retry_with_ctx_t *ctx);
 
 /* ngx_http_retry_with_relay.c: rules of trust and the names in messages */
+rwith_trust_verdict ngx_http_retry_with_judge(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx);
+void ngx_http_retry_with_close_multistatus(ngx_http_retry_with_ctx_t *ctx);
 ngx_int_t ngx_http_retry_with_admit(ngx_http_request_t *r,
     ngx_http_retry_with_ctx_t *ctx);
 ngx_int_t ngx_http_retry_with_push_request(ngx_http_request_t *r,
     ngx_http_retry_with_ctx_t *ctx, ngx_list_t *headers,
     ngx_table_elt_t *header);
+ngx_int_t ngx_http_retry_with_push_via(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx, ngx_list_t *headers);
+ngx_int_t ngx_http_retry_with_translate(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx, ngx_chain_t *in,
+    ngx_http_output_body_filter_pt next);
 ngx_int_t ngx_http_retry_with_dress(ngx_http_request_t *r,
     ngx_http_retry_with_ctx_t *ctx);
 

@@ -1,0 +1,943 @@
+
+/*
+ * The answering half: hold an upstream's response, swallow it while its
+ * connection stays good, do what the exchange says, and send the request
+ * again from the content phase.  What is a challenge, and what is due, is
+ * decided by the core.
+ *
+ * The response's head is held by the header filter.  The upstream module
+ * gives its connection back before it passes the last buffer on, and hands
+ * the body filter's NGX_DECLINED to ngx_http_finalize_request(), which runs
+ * the content phase again.
+ */
+
+#include "ngx_http_retry_with_module.h"
+#include "body/facts.h"
+
+
+static void ngx_http_retry_with_body_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_http_retry_with_send(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx);
+static ngx_int_t ngx_http_retry_with_begin(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx);
+static ngx_int_t ngx_http_retry_with_header_filter(ngx_http_request_t *r);
+static ngx_int_t ngx_http_retry_with_judge_head(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx);
+static ngx_int_t ngx_http_retry_with_make_room(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx, off_t length);
+static ngx_int_t ngx_http_retry_with_body_filter(ngx_http_request_t *r,
+    ngx_chain_t *in);
+static ngx_int_t ngx_http_retry_with_collect(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx, ngx_chain_t *in);
+static ngx_int_t ngx_http_retry_with_keep(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx, ngx_buf_t *b);
+static ngx_int_t ngx_http_retry_with_too_long(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx, ngx_chain_t *rest);
+static ngx_int_t ngx_http_retry_with_read_facts(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx);
+static void ngx_http_retry_with_forget_head(ngx_http_request_t *r);
+static void ngx_http_retry_with_reason(ngx_http_upstream_t *u,
+    rwith_slice *reason);
+static ngx_int_t ngx_http_retry_with_decide(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx);
+static ngx_int_t ngx_http_retry_with_release(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx, ngx_chain_t *in);
+static ngx_int_t ngx_http_retry_with_swallow(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx);
+static ngx_int_t ngx_http_retry_with_wait(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx);
+static void ngx_http_retry_with_timer_handler(ngx_event_t *ev);
+static void ngx_http_retry_with_settle(ngx_http_retry_with_ctx_t *ctx);
+
+
+static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
+static ngx_http_output_body_filter_pt    ngx_http_next_body_filter;
+
+
+ngx_int_t
+ngx_http_retry_with_answer_init(ngx_conf_t *cf)
+{
+    ngx_http_next_header_filter = ngx_http_top_header_filter;
+    ngx_http_top_header_filter = ngx_http_retry_with_header_filter;
+
+    ngx_http_next_body_filter = ngx_http_top_body_filter;
+    ngx_http_top_body_filter = ngx_http_retry_with_body_filter;
+
+    return NGX_OK;
+}
+
+
+/* the location's own handler is put aside; the body stays for a replay */
+
+ngx_int_t
+ngx_http_retry_with_precontent_handler(ngx_http_request_t *r)
+{
+    ngx_http_retry_with_ctx_t       *ctx;
+    ngx_http_retry_with_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_retry_with_module);
+
+    if (!lcf->answer
+        || lcf->target == NULL
+        || r != r->main
+        || r->content_handler == NULL
+        || r->content_handler == ngx_http_retry_with_content_handler)
+    {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_http_retry_with_get_ctx(r);
+
+    if (ctx == NULL) {
+        ctx = ngx_http_retry_with_create_ctx(r);
+        if (ctx == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+    } else {
+        /* redirected inside nginx: another location, another exchange */
+
+        rwith_exchange_free(ctx->exchange);
+        ctx->exchange = NULL;
+        ctx->effect = NULL;
+        ctx->is_too_long = 0;
+        ctx->view.fields = NULL;
+        ctx->state = NGX_HTTP_RETRY_WITH_IDLE;
+    }
+
+    ctx->conf = lcf;
+    ctx->handler = r->content_handler;
+    ctx->started = ngx_current_msec;
+
+    r->preserve_body = 1;
+    r->content_handler = ngx_http_retry_with_content_handler;
+
+    return NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_http_retry_with_content_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                        rc;
+    ngx_http_retry_with_ctx_t       *ctx;
+    ngx_http_retry_with_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_retry_with_module);
+
+    if (!lcf->answer || r != r->main) {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_http_retry_with_get_ctx(r);
+
+    if (ctx == NULL || ctx->conf != lcf) {
+        return NGX_DECLINED;
+    }
+
+    switch (ctx->state) {
+
+    case NGX_HTTP_RETRY_WITH_IDLE:
+
+        rc = ngx_http_retry_with_admit(r, ctx);
+        if (rc != NGX_DECLINED) {
+            return rc;
+        }
+
+        /*
+         * read here, so that the proxy module finds it read and builds its
+         * request at once
+         */
+
+        rc = ngx_http_read_client_request_body(r,
+                                             ngx_http_retry_with_body_handler);
+
+        if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+            return rc;
+        }
+
+        return NGX_DONE;
+
+    case NGX_HTTP_RETRY_WITH_RERUN:
+        return ngx_http_retry_with_send(r, ctx);
+
+    default:
+        return NGX_DECLINED;
+    }
+}
+
+
+static void
+ngx_http_retry_with_body_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                        rc;
+    ngx_http_retry_with_ctx_t       *ctx;
+    ngx_http_retry_with_loc_conf_t  *lcf;
+
+    ctx = ngx_http_retry_with_get_ctx(r);
+    lcf = ctx->conf;
+
+    /*
+     * Where nothing is remembered and nothing sent unasked, the exchange
+     * begins with the first response that may be a challenge.
+     */
+
+    if (lcf->recall || lcf->sends_unasked) {
+        rc = ngx_http_retry_with_begin(r, ctx);
+
+    } else {
+        rc = ctx->is_relay ? ngx_http_retry_with_view(r, ctx) : NGX_OK;
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_retry_with_send(r, ctx);
+
+    } else {
+        rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_http_finalize_request(r, rc);
+}
+
+
+/*
+ * Effects that need no waiting here: values are filled when the
+ * configuration is read, and nothing is obtained in this server.
+ */
+
+static ngx_int_t
+ngx_http_retry_with_settle_effect(ngx_http_retry_with_ctx_t *ctx, int rc,
+    const rwith_effect *effect)
+{
+    for ( ;; ) {
+
+        if (rc != RWITH_OK) {
+            ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
+                          "retry_with: exchange: %s", rwith_err_text(rc));
+            ctx->effect = NULL;
+            return NGX_ERROR;
+        }
+
+        switch (effect->kind) {
+
+        case RWITH_EFFECT_NEED:
+            rc = rwith_exchange_values(ctx->exchange, ngx_current_msec,
+                                       &effect);
+            break;
+
+        case RWITH_EFFECT_OBTAIN:
+            rc = rwith_exchange_failed(ctx->exchange, ngx_current_msec,
+                                       &effect);
+            break;
+
+        default:
+            ctx->effect = effect;
+            return NGX_OK;
+        }
+    }
+}
+
+
+static ngx_int_t
+ngx_http_retry_with_begin(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx)
+{
+    int                              rc;
+    const rwith_effect              *effect;
+    rwith_exchange_options           options;
+    ngx_http_retry_with_loc_conf_t  *lcf;
+
+    if (ngx_http_retry_with_view(r, ctx) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    lcf = ctx->conf;
+
+    ngx_memzero(&options, sizeof(rwith_exchange_options));
+
+    options.mem = &ctx->mem;
+    options.set = lcf->dialects;
+    options.supply = lcf->supply;
+    options.recall = lcf->recall ? ngx_http_retry_with_recall_of(lcf->recall)
+                                 : NULL;
+    options.attempts_max = (unsigned) lcf->attempts;
+    options.start_within_ms = lcf->start_within;
+    options.wait_max_ms = lcf->max_wait;
+
+    rc = rwith_exchange_new(&options, &ctx->view, &ctx->exchange);
+    if (rc != RWITH_OK) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "retry_with: exchange: %s", rwith_err_text(rc));
+        return NGX_ERROR;
+    }
+
+    if (lcf->recall) {
+        ngx_http_retry_with_recall_lock(lcf->recall);
+    }
+
+    rc = rwith_exchange_start(ctx->exchange, ctx->started, ngx_time(),
+                              &effect);
+
+    if (lcf->recall) {
+        ngx_http_retry_with_recall_unlock(lcf->recall);
+    }
+
+    return ngx_http_retry_with_settle_effect(ctx, rc, effect);
+}
+
+
+static ngx_int_t
+ngx_http_retry_with_send(ngx_http_request_t *r, ngx_http_retry_with_ctx_t *ctx)
+{
+    ngx_int_t                rc;
+    ngx_chain_t             *body;
+    const rwith_effect      *effect;
+
+    effect = ctx->effect;
+
+    if (effect && effect->kind != RWITH_EFFECT_SEND) {
+        return NGX_HTTP_BAD_GATEWAY;
+    }
+
+    ctx->state = NGX_HTTP_RETRY_WITH_SENT;
+    ctx->attempts++;
+
+    if (effect == NULL && !ctx->is_relay) {
+        return ctx->handler(r);
+    }
+
+    ctx->is_patched = effect && effect->is_patched;
+
+    if (ngx_http_retry_with_patch(r, ctx, effect) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ctx->handler(r);
+
+    /* a cache that waits builds the request later: then the filter restores */
+
+    body = r->request_body ? r->request_body->bufs : NULL;
+
+    if (r->upstream == NULL
+        || r->upstream->request_bufs != body
+        || rc >= NGX_HTTP_SPECIAL_RESPONSE)
+    {
+        ngx_http_retry_with_restore(r, ctx);
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_retry_with_header_filter(ngx_http_request_t *r)
+{
+    ngx_http_upstream_t             *u;
+    ngx_http_retry_with_ctx_t       *ctx;
+    ngx_http_retry_with_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_retry_with_module);
+
+    if (!lcf->answer || r != r->main) {
+        return ngx_http_next_header_filter(r);
+    }
+
+    ctx = ngx_http_retry_with_get_ctx(r);
+
+    if (ctx == NULL
+        || ctx->conf != lcf
+        || ctx->state != NGX_HTTP_RETRY_WITH_SENT)
+    {
+        return ngx_http_next_header_filter(r);
+    }
+
+    ngx_http_retry_with_restore(r, ctx);
+
+    u = r->upstream;
+
+    if (u == NULL || u->cleanup == NULL) {
+
+        /* nginx's own answer, because there was none */
+
+        ctx->state = NGX_HTTP_RETRY_WITH_DONE;
+
+        if (ctx->exchange) {
+            (void) rwith_exchange_failed(ctx->exchange, ngx_current_msec,
+                                         &ctx->effect);
+        }
+
+        return ngx_http_next_header_filter(r);
+    }
+
+    if (ngx_http_retry_with_judge_head(r, ctx) == NGX_OK) {
+
+        /* held: the body filter goes on */
+
+        ctx->state = NGX_HTTP_RETRY_WITH_HELD;
+        r->filter_need_in_memory = 1;
+#if (NGX_HTTP_CACHE)
+        u->cacheable = 0;
+#endif
+        return NGX_OK;
+    }
+
+    return ngx_http_retry_with_release(r, ctx, NULL);
+}
+
+
+/* NGX_OK: hold it; NGX_DECLINED: it is the answer */
+
+static ngx_int_t
+ngx_http_retry_with_judge_head(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx)
+{
+    int                   rc;
+    off_t                 length;
+    rwith_response        resp;
+    const rwith_effect   *effect;
+    ngx_http_upstream_t  *u;
+
+    u = r->upstream;
+
+    ngx_memzero(&resp, sizeof(rwith_response));
+    resp.status = (unsigned) u->headers_in.status_n;
+
+    if (ctx->exchange == NULL) {
+
+        if (r->cached
+            || !rwith_dialects_wants_status(ctx->conf->dialects, resp.status)
+            || ngx_http_retry_with_begin(r, ctx) != NGX_OK)
+        {
+            return NGX_DECLINED;
+        }
+    }
+
+    if (rwith_exchange_wants_response(ctx->exchange, resp.status)) {
+
+        if (ngx_http_retry_with_fields(r->pool, &u->headers_in.headers,
+                                       &resp.fields, &resp.field_count)
+            != NGX_OK)
+        {
+            return NGX_DECLINED;
+        }
+
+        ngx_http_retry_with_reason(u, &resp.reason);
+    }
+
+    rc = rwith_exchange_response(ctx->exchange, ngx_current_msec, &resp,
+                                 &effect);
+
+    if (ngx_http_retry_with_settle_effect(ctx, rc, effect) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    if (ctx->effect->kind == RWITH_EFFECT_DELIVER
+        || ctx->effect->kind == RWITH_EFFECT_FAIL)
+    {
+        return NGX_DECLINED;
+    }
+
+    length = (r->method == NGX_HTTP_HEAD) ? 0 : u->headers_in.content_length_n;
+
+    if (ctx->effect->kind != RWITH_EFFECT_READ
+        && length > NGX_HTTP_RETRY_WITH_BODY_MAX)
+    {
+        ctx->is_too_long = 1;
+        return NGX_DECLINED;
+    }
+
+    return ngx_http_retry_with_make_room(r, ctx, length);
+}
+
+
+/* one buffer for the held body, as long as is known or as the limit allows */
+
+static ngx_int_t
+ngx_http_retry_with_make_room(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx, off_t length)
+{
+    size_t  size;
+
+    size = (length >= 0 && length < NGX_HTTP_RETRY_WITH_BODY_MAX)
+           ? (size_t) length : 4096;
+
+    if (ctx->held && (size_t) (ctx->held->end - ctx->held->start) >= size) {
+        ctx->held->pos = ctx->held->start;
+        ctx->held->last = ctx->held->start;
+        return NGX_OK;
+    }
+
+    ctx->held = ngx_create_temp_buf(r->pool, size ? size : 1);
+
+    return ctx->held ? NGX_OK : NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_retry_with_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
+{
+    ngx_http_retry_with_ctx_t  *ctx;
+
+    if (r != r->main) {
+        return ngx_http_next_body_filter(r, in);
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_retry_with_module);
+
+    if (ctx == NULL) {
+        return ngx_http_next_body_filter(r, in);
+    }
+
+    if (ctx->state == NGX_HTTP_RETRY_WITH_HELD) {
+        return ngx_http_retry_with_collect(r, ctx, in);
+    }
+
+    if (ctx->multistatus && in) {
+        return ngx_http_retry_with_translate(r, ctx, in,
+                                             ngx_http_next_body_filter);
+    }
+
+    return ngx_http_next_body_filter(r, in);
+}
+
+
+static ngx_int_t
+ngx_http_retry_with_collect(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx, ngx_chain_t *in)
+{
+    ngx_buf_t    *b;
+    ngx_uint_t    is_last;
+    ngx_chain_t  *cl;
+
+    is_last = 0;
+
+    for (cl = in; cl; cl = cl->next) {
+        b = cl->buf;
+
+        if (ngx_http_retry_with_keep(r, ctx, b) != NGX_OK) {
+            return ngx_http_retry_with_too_long(r, ctx, cl);
+        }
+
+        b->pos = b->last;
+        b->file_pos = b->file_last;
+
+        if (b->last_buf) {
+            is_last = 1;
+        }
+    }
+
+    if (is_last) {
+        return ngx_http_retry_with_decide(r, ctx);
+    }
+
+    if (r->upstream->cleanup == NULL && in) {
+
+        /* the upstream is finished, and this was not the end */
+
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "retry_with: the body of a challenge broke off");
+
+        (void) rwith_exchange_failed(ctx->exchange, ngx_current_msec,
+                                     &ctx->effect);
+        ctx->state = NGX_HTTP_RETRY_WITH_DONE;
+        ngx_http_retry_with_forget_head(r);
+
+        return NGX_HTTP_BAD_GATEWAY;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_retry_with_keep(ngx_http_request_t *r, ngx_http_retry_with_ctx_t *ctx,
+    ngx_buf_t *b)
+{
+    size_t      n, len, size;
+    ngx_buf_t  *held;
+
+    if (ngx_buf_special(b)) {
+        return NGX_OK;
+    }
+
+    if (!ngx_buf_in_memory(b)) {
+        return NGX_DECLINED;
+    }
+
+    held = ctx->held;
+    n = b->last - b->pos;
+    len = held->last - held->pos;
+
+    if (n > NGX_HTTP_RETRY_WITH_BODY_MAX - len) {
+        return NGX_DECLINED;
+    }
+
+    if (n > (size_t) (held->end - held->last)) {
+
+        size = ngx_min(ngx_max(2 * len, len + n),
+                       NGX_HTTP_RETRY_WITH_BODY_MAX);
+
+        held = ngx_create_temp_buf(r->pool, size);
+        if (held == NULL) {
+            return NGX_DECLINED;
+        }
+
+        held->last = ngx_cpymem(held->pos, ctx->held->pos, len);
+        ctx->held = held;
+    }
+
+    held->last = ngx_cpymem(held->last, b->pos, n);
+
+    return NGX_OK;
+}
+
+
+/* longer than is swallowed: its beginning may still tell something */
+
+static ngx_int_t
+ngx_http_retry_with_too_long(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx, ngx_chain_t *rest)
+{
+    if (ctx->effect->kind == RWITH_EFFECT_READ) {
+        (void) ngx_http_retry_with_read_facts(r, ctx);
+    }
+
+    if (ctx->effect == NULL || ctx->effect->kind != RWITH_EFFECT_DELIVER) {
+        ctx->is_too_long = 1;
+    }
+
+    return ngx_http_retry_with_release(r, ctx, rest);
+}
+
+
+/* the effect after READ */
+
+static ngx_int_t
+ngx_http_retry_with_read_facts(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx)
+{
+    int                   rc;
+    char                 *buf;
+    size_t                n, buf_len;
+    rwith_fact           *facts;
+    rwith_slice           type, prefix;
+    const rwith_effect   *effect;
+    ngx_http_upstream_t  *u;
+
+    effect = ctx->effect;
+    u = r->upstream;
+    buf_len = NGX_HTTP_RETRY_WITH_BODY_MAX;
+
+    facts = ngx_palloc(r->pool, RWITH_FACT_COUNT_MAX * sizeof(rwith_fact));
+    buf = ngx_pnalloc(r->pool, buf_len);
+
+    if (facts == NULL || buf == NULL) {
+        return NGX_ERROR;
+    }
+
+    type.ptr = NULL;
+    type.len = 0;
+
+    if (u->headers_in.content_type) {
+        type = ngx_http_retry_with_slice(&u->headers_in.content_type->value);
+    }
+
+    prefix.ptr = (char *) ctx->held->pos;
+    prefix.len = ngx_min((size_t) (ctx->held->last - ctx->held->pos),
+                         effect->body_limit);
+
+    n = rwith_body_facts(type, prefix, effect->wants, effect->want_count,
+                         facts, RWITH_FACT_COUNT_MAX, buf, buf_len);
+
+    rc = rwith_exchange_facts(ctx->exchange, ngx_current_msec, facts, n,
+                              &effect);
+
+    return ngx_http_retry_with_settle_effect(ctx, rc, effect);
+}
+
+
+/* the held response is whole and the upstream's connection given back */
+
+static ngx_int_t
+ngx_http_retry_with_decide(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx)
+{
+    ngx_buf_t    *b;
+    ngx_chain_t   last;
+
+    if (ctx->effect->kind == RWITH_EFFECT_READ) {
+        (void) ngx_http_retry_with_read_facts(r, ctx);
+    }
+
+    if (ctx->effect && r->upstream->cleanup == NULL) {
+
+        if (ctx->effect->kind == RWITH_EFFECT_SEND) {
+            if (ngx_http_retry_with_swallow(r, ctx) != NGX_OK) {
+                return NGX_ERROR;
+            }
+
+            return NGX_DECLINED;
+        }
+
+        if (ctx->effect->kind == RWITH_EFFECT_WAIT) {
+            return ngx_http_retry_with_wait(r, ctx);
+        }
+    }
+
+    b = ngx_calloc_buf(r->pool);
+    if (b == NULL) {
+        return NGX_ERROR;
+    }
+
+    b->last_buf = 1;
+    last.buf = b;
+    last.next = NULL;
+
+    return ngx_http_retry_with_release(r, ctx, &last);
+}
+
+
+/* what comes now, and what was held, goes to the client */
+
+static ngx_int_t
+ngx_http_retry_with_release(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx, ngx_chain_t *in)
+{
+    ngx_int_t    rc;
+    ngx_chain_t  held;
+    ngx_uint_t   was_held;
+
+    was_held = (ctx->state != NGX_HTTP_RETRY_WITH_SENT);
+    ctx->state = NGX_HTTP_RETRY_WITH_DONE;
+
+    ngx_http_retry_with_settle(ctx);
+
+    if (ngx_http_retry_with_dress(r, ctx) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_next_header_filter(r);
+
+    if (!was_held || rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    if (ctx->held && ctx->held->last > ctx->held->pos) {
+        held.buf = ctx->held;
+        held.next = in;
+        in = &held;
+    }
+
+    return ngx_http_retry_with_body_filter(r, in);
+}
+
+
+static ngx_int_t
+ngx_http_retry_with_swallow(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx)
+{
+    ngx_uint_t        i;
+    ngx_str_t        *cookie;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *header;
+
+    /* the rules of the exchange, 7: its cookies still reach the client */
+
+    for (part = &r->upstream->headers_in.headers.part; part;
+         part = part->next)
+    {
+        header = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (header[i].key.len != sizeof("Set-Cookie") - 1
+                || ngx_strncasecmp(header[i].key.data, (u_char *) "Set-Cookie",
+                                   sizeof("Set-Cookie") - 1) != 0)
+            {
+                continue;
+            }
+
+            if (ctx->cookies == NULL) {
+                ctx->cookies = ngx_array_create(r->pool, 4, sizeof(ngx_str_t));
+                if (ctx->cookies == NULL) {
+                    return NGX_ERROR;
+                }
+            }
+
+            cookie = ngx_array_push(ctx->cookies);
+            if (cookie == NULL) {
+                return NGX_ERROR;
+            }
+
+            *cookie = header[i].value;
+        }
+    }
+
+    ngx_http_retry_with_forget_head(r);
+
+    ctx->held->last = ctx->held->pos;
+    ctx->state = NGX_HTTP_RETRY_WITH_RERUN;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_retry_with_forget_head(ngx_http_request_t *r)
+{
+    ngx_http_clean_header(r);
+
+    r->allow_ranges = 0;
+    r->filter_need_in_memory = 0;
+}
+
+
+static ngx_int_t
+ngx_http_retry_with_wait(ngx_http_request_t *r, ngx_http_retry_with_ctx_t *ctx)
+{
+    ctx->state = NGX_HTTP_RETRY_WITH_WAITING;
+
+    ctx->timer.handler = ngx_http_retry_with_timer_handler;
+    ctx->timer.data = ctx;
+    ctx->timer.log = r->connection->log;
+
+    ngx_add_timer(&ctx->timer, (ngx_msec_t) ctx->effect->wait_ms);
+
+    /* the request is ours until the timer fires or the client leaves */
+
+    r->main->count++;
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return NGX_DONE;
+}
+
+
+static void
+ngx_http_retry_with_timer_handler(ngx_event_t *ev)
+{
+    int                         rc;
+    ngx_connection_t           *c;
+    const rwith_effect         *effect;
+    ngx_http_request_t         *r;
+    ngx_http_retry_with_ctx_t  *ctx;
+
+    ctx = ev->data;
+    r = ctx->request;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    r->read_event_handler = ngx_http_block_reading;
+    ctx->state = NGX_HTTP_RETRY_WITH_HELD;
+
+    rc = rwith_exchange_waited(ctx->exchange, ngx_current_msec, &effect);
+
+    if (ngx_http_retry_with_settle_effect(ctx, rc, effect) != NGX_OK) {
+        ctx->effect = NULL;
+    }
+
+    ngx_http_finalize_request(r, ngx_http_retry_with_decide(r, ctx));
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+static void
+ngx_http_retry_with_settle(ngx_http_retry_with_ctx_t *ctx)
+{
+    ngx_shm_zone_t  *zone;
+
+    zone = ctx->conf->recall;
+
+    if (ctx->exchange == NULL
+        || zone == NULL
+        || !rwith_exchange_has_learned(ctx->exchange))
+    {
+        return;
+    }
+
+    ngx_http_retry_with_recall_lock(zone);
+    (void) rwith_exchange_settle(ctx->exchange, ngx_current_msec);
+    ngx_http_retry_with_recall_unlock(zone);
+}
+
+
+/* the account for the variables, made when one is asked for */
+
+void
+ngx_http_retry_with_report(ngx_http_retry_with_ctx_t *ctx)
+{
+    u_char        *p;
+    size_t         i, count, len;
+    rwith_slice    name;
+    rwith_report   report;
+
+    if (ctx->exchange == NULL) {
+        if (ctx->attempts) {
+            ngx_str_set(&ctx->outcome, "ANSWERED");
+        }
+
+        return;
+    }
+
+    rwith_exchange_report(ctx->exchange, &report);
+
+    ctx->learned = report.learned;
+    ctx->outcome.data = (u_char *) rwith_outcome_name(report.outcome);
+
+    if (ctx->is_too_long) {
+        ctx->outcome.data = (u_char *) "TOO_LONG";
+    }
+
+    ctx->outcome.len = ngx_strlen(ctx->outcome.data);
+
+    count = rwith_dialects_count(ctx->conf->dialects);
+    len = 0;
+
+    for (i = 0; i < count; i++) {
+        if (report.dialects & ((uint64_t) 1 << i)) {
+            len += rwith_dialects_name(ctx->conf->dialects, i).len + 1;
+        }
+    }
+
+    if (len == 0 || ctx->dialect.len == len - 1) {
+        return;
+    }
+
+    p = ngx_pnalloc(ctx->request->pool, len);
+    if (p == NULL) {
+        return;
+    }
+
+    ctx->dialect.data = p;
+    ctx->dialect.len = len - 1;
+
+    for (i = 0; i < count; i++) {
+        if (report.dialects & ((uint64_t) 1 << i)) {
+            name = rwith_dialects_name(ctx->conf->dialects, i);
+            p = ngx_cpymem(p, name.ptr, name.len);
+            *p++ = ',';
+        }
+    }
+}
+
+
+static void
+ngx_http_retry_with_reason(ngx_http_upstream_t *u, rwith_slice *reason)
+{
+    ngx_str_t  *line;
+
+    line = &u->headers_in.status_line;
+
+    /* "449 Retry With" */
+
+    if (line->len > 4) {
+        reason->ptr = (char *) line->data + 4;
+        reason->len = line->len - 4;
+    }
+}

@@ -1,0 +1,341 @@
+
+/*
+ * The request: as the core sees it, and as an attempt sends it.  The proxy
+ * module builds the upstream's request from the client's own fields and
+ * target, so these are changed while it does and put back at once: what was
+ * added must not show in variables or logs.
+ */
+
+#include "ngx_http_retry_with_module.h"
+
+
+static ngx_int_t ngx_http_retry_with_view_target(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx);
+static ngx_int_t ngx_http_retry_with_patch_fields(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx, const rwith_effect *effect);
+static void ngx_http_retry_with_patch_target(ngx_http_request_t *r,
+    rwith_slice target);
+
+
+ngx_int_t
+ngx_http_retry_with_fields(ngx_pool_t *pool, ngx_list_t *list,
+    const rwith_field **fields, size_t *count)
+{
+    size_t            n;
+    ngx_uint_t        i;
+    rwith_field      *field;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *header;
+
+    n = 0;
+
+    for (part = &list->part; part; part = part->next) {
+        n += part->nelts;
+    }
+
+    field = ngx_palloc(pool, (n + 1) * sizeof(rwith_field));
+    if (field == NULL) {
+        return NGX_ERROR;
+    }
+
+    *fields = field;
+    *count = 0;
+
+    for (part = &list->part; part; part = part->next) {
+        header = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (header[i].hash == 0) {
+                continue;
+            }
+
+            field->name = ngx_http_retry_with_slice(&header[i].key);
+            field->value = ngx_http_retry_with_slice(&header[i].value);
+            field++;
+            (*count)++;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_retry_with_view(ngx_http_request_t *r, ngx_http_retry_with_ctx_t *ctx)
+{
+    rwith_request  *view;
+
+    view = &ctx->view;
+
+    if (view->fields) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_retry_with_fields(r->pool, &r->headers_in.headers,
+                                   &view->fields, &view->field_count)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    view->method = ngx_http_retry_with_slice(&r->method_name);
+    view->origin = ctx->conf->target->origin;
+    view->has_body = r->headers_in.content_length_n >= 0
+                     || r->headers_in.chunked;
+    view->is_replayable = true;
+    view->may_patch_body = false;
+
+    ctx->verdict = ngx_http_retry_with_judge(r, ctx);
+    view->may_add = (ctx->verdict == RWITH_TRUST_ADD);
+
+    return ngx_http_retry_with_view_target(r, ctx);
+}
+
+
+/* the raw target at the origin; of a rewritten request the escaped one */
+
+static ngx_int_t
+ngx_http_retry_with_view_target(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx)
+{
+    u_char     *p;
+    size_t      len;
+    uintptr_t   escape;
+    ngx_str_t  *prefix, none;
+
+    ngx_str_null(&none);
+    prefix = ctx->conf->rewrite ? &ctx->conf->rewrite->prefix : &none;
+
+    if (r->valid_unparsed_uri && prefix->len == 0) {
+        ctx->view.target = ngx_http_retry_with_slice(&r->unparsed_uri);
+        return NGX_OK;
+    }
+
+    escape = 0;
+
+    if (r->valid_unparsed_uri) {
+        len = prefix->len + r->unparsed_uri.len;
+
+    } else {
+        escape = 2 * ngx_escape_uri(NULL, r->uri.data, r->uri.len,
+                                    NGX_ESCAPE_URI);
+        len = prefix->len + r->uri.len + escape + 1 + r->args.len;
+    }
+
+    p = ngx_pnalloc(r->pool, len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx->view.target.ptr = (char *) p;
+
+    p = ngx_cpymem(p, prefix->data, prefix->len);
+
+    if (r->valid_unparsed_uri) {
+        p = ngx_cpymem(p, r->unparsed_uri.data, r->unparsed_uri.len);
+
+    } else {
+        if (escape) {
+            p = (u_char *) ngx_escape_uri(p, r->uri.data, r->uri.len,
+                                          NGX_ESCAPE_URI);
+        } else {
+            p = ngx_cpymem(p, r->uri.data, r->uri.len);
+        }
+
+        if (r->args.len) {
+            *p++ = '?';
+            p = ngx_cpymem(p, r->args.data, r->args.len);
+        }
+    }
+
+    ctx->view.target.len = p - (u_char *) ctx->view.target.ptr;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_retry_with_patch(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx, const rwith_effect *effect)
+{
+    rwith_slice                   target;
+    ngx_http_retry_with_saved_t  *saved;
+
+    saved = &ctx->saved;
+
+    saved->headers = r->headers_in.headers;
+    saved->unparsed_uri = r->unparsed_uri;
+    saved->args = r->args;
+    saved->valid_unparsed_uri = r->valid_unparsed_uri;
+    saved->is_saved = 1;
+
+    if (ctx->is_relay || (effect && effect->set_count)) {
+        if (ngx_http_retry_with_patch_fields(r, ctx, effect) != NGX_OK) {
+            ngx_http_retry_with_restore(r, ctx);
+            return NGX_ERROR;
+        }
+    }
+
+    target = effect ? effect->target : ctx->view.target;
+
+    if (target.len
+        && (target.len != r->unparsed_uri.len
+            || ngx_memcmp(target.ptr, r->unparsed_uri.data, target.len) != 0))
+    {
+        ngx_http_retry_with_patch_target(r, target);
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_retry_with_patch_target(ngx_http_request_t *r, rwith_slice target)
+{
+    u_char  *query, *end;
+
+    r->unparsed_uri.data = (u_char *) target.ptr;
+    r->unparsed_uri.len = target.len;
+    r->valid_unparsed_uri = 1;
+
+    /* for a proxy_pass with a path of its own */
+
+    end = r->unparsed_uri.data + target.len;
+    query = ngx_strlchr(r->unparsed_uri.data, end, '?');
+
+    if (query) {
+        r->args.data = query + 1;
+        r->args.len = end - r->args.data;
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_retry_with_is_set(const rwith_effect *effect, ngx_str_t *name)
+{
+    size_t       i;
+    rwith_slice  slice;
+
+    slice = ngx_http_retry_with_slice(name);
+
+    for (i = 0; effect && i < effect->set_count; i++) {
+        if (rwith_slice_equal_nocase(effect->set[i].name, slice)) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+ngx_int_t
+ngx_http_retry_with_push_field(ngx_pool_t *pool, ngx_list_t *headers,
+    rwith_slice name, rwith_slice value)
+{
+    ngx_table_elt_t  *header;
+
+    header = ngx_list_push(headers);
+    if (header == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(header, sizeof(ngx_table_elt_t));
+
+    header->key.data = (u_char *) name.ptr;
+    header->key.len = name.len;
+    header->value.data = (u_char *) value.ptr;
+    header->value.len = value.len;
+
+    header->lowcase_key = ngx_pnalloc(pool, name.len);
+    if (header->lowcase_key == NULL) {
+        header->hash = 0;
+        return NGX_ERROR;
+    }
+
+    header->hash = ngx_hash_strlow(header->lowcase_key, header->key.data,
+                                   header->key.len);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_retry_with_patch_fields(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx, const rwith_effect *effect)
+{
+    size_t            i;
+    ngx_uint_t        n;
+    ngx_list_t        headers;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *header;
+
+    if (ngx_list_init(&headers, r->pool, 24, sizeof(ngx_table_elt_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        header = part->elts;
+
+        for (n = 0; n < part->nelts; n++) {
+
+            if (ngx_http_retry_with_is_set(effect, &header[n].key)) {
+                continue;
+            }
+
+            if (ngx_http_retry_with_push_request(r, ctx, &headers, &header[n])
+                != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+        }
+    }
+
+    for (i = 0; effect && i < effect->set_count; i++) {
+        if (ngx_http_retry_with_push_field(r->pool, &headers,
+                                           effect->set[i].name,
+                                           effect->set[i].value)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (ctx->is_relay
+        && ngx_http_retry_with_push_via(r, ctx, &headers) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    /* a list of one part points into itself */
+
+    r->headers_in.headers = headers;
+
+    if (headers.last == &headers.part) {
+        r->headers_in.headers.last = &r->headers_in.headers.part;
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_retry_with_restore(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx)
+{
+    ngx_http_retry_with_saved_t  *saved;
+
+    saved = &ctx->saved;
+
+    if (!saved->is_saved) {
+        return;
+    }
+
+    r->headers_in.headers = saved->headers;
+    r->unparsed_uri = saved->unparsed_uri;
+    r->args = saved->args;
+    r->valid_unparsed_uri = saved->valid_unparsed_uri;
+    saved->is_saved = 0;
+}
