@@ -24,14 +24,15 @@
 extern "C" {
 #endif
 
-#define RWITH_MEMBERS_PATH_MAX 4096   /**< paths of one tree */
+#define RWITH_MEMBERS_PATH_MAX   4096 /**< paths of one tree */
 #define RWITH_MEMBERS_CLAUSE_MAX 4096 /**< clauses of one tree */
-#define RWITH_MEMBERS_DEPTH_MAX 64    /**< paths below each other */
-#define RWITH_MEMBERS_NEST_MAX 8      /**< repeating paths below each other */
+#define RWITH_MEMBERS_DEPTH_MAX  64   /**< paths below each other */
+#define RWITH_MEMBERS_NEST_MAX   8    /**< repeating paths below each other */
 
 #define RWITH_MEMBERS_NONE UINT32_MAX /**< no path, no clause */
-#define RWITH_MEMBERS_ROOT 0u         /**< the path of the body as a whole;
-                                           the clause list's top, too */
+#define RWITH_MEMBERS_ROOT                                                     \
+    0u /**< the path of the body as a whole;                                   \
+            the clause list's top, too */
 
 /** What leads from a value to the one inside it. */
 typedef enum rwith_member_kind {
@@ -46,9 +47,9 @@ typedef enum rwith_member_kind {
 
 /** What a value turned out to be. */
 #define RWITH_SHAPE_OBJECT 1u /**< object, or an element of XML */
-#define RWITH_SHAPE_ARRAY 2u
+#define RWITH_SHAPE_ARRAY  2u
 #define RWITH_SHAPE_SCALAR 4u
-#define RWITH_SHAPE_ALL 7u
+#define RWITH_SHAPE_ALL    7u
 
 /** What one NEED or ALTERNATIVE tells people; all may be empty. */
 typedef struct rwith_hint {
@@ -60,8 +61,8 @@ typedef struct rwith_hint {
 /** One missing thing, for the answer. */
 typedef struct rwith_missing {
     rwith_place in;
-    rwith_slice name;     /**< field, parameter, cookie, pointer, scheme; of
-                               an array's elements the pointer has a "*" */
+    rwith_slice name; /**< field, parameter, cookie, pointer, scheme; of
+                           an array's elements the pointer has a "*" */
     rwith_hint hint;
     uint16_t choice;      /**< 0: needed in any case; n: the n-th choice */
     uint16_t alternative; /**< 0: of the nearest alternative; else of the
@@ -71,8 +72,8 @@ typedef struct rwith_missing {
 /** All that is missing; more than the limit is counted only. */
 typedef struct rwith_missing_list {
     rwith_missing items[RWITH_REQUIREMENT_COUNT_MAX];
-    size_t count;    /**< of items */
-    size_t left_out; /**< missing, but not listed */
+    size_t count;     /**< of items */
+    size_t left_out;  /**< missing, but not listed */
     uint16_t choices; /**< numbers given so far */
 } rwith_missing_list;
 
@@ -104,8 +105,7 @@ RWITH_API void rwith_members_draft_free(rwith_members_draft *draft);
  * @return #RWITH_OK, #RWITH_EINVAL, #RWITH_ENOMEM, #RWITH_ERANGE (a limit)
  */
 RWITH_API int rwith_members_draft_path(rwith_members_draft *draft,
-                                       uint32_t parent,
-                                       rwith_member_kind kind,
+                                       uint32_t parent, rwith_member_kind kind,
                                        rwith_slice name, bool repeats,
                                        uint32_t *ret_path);
 
@@ -133,8 +133,7 @@ RWITH_API int rwith_members_draft_choice(rwith_members_draft *draft,
  *                of whose alternatives fits the value is not our business
  */
 RWITH_API int rwith_members_draft_alternative(rwith_members_draft *draft,
-                                              uint32_t choice,
-                                              unsigned shapes,
+                                              uint32_t choice, unsigned shapes,
                                               uint32_t *ret_alternative);
 
 /** Does it need nothing at all?  Then no body has to be looked at. */
@@ -164,8 +163,8 @@ RWITH_API size_t rwith_members_state_size(const rwith_members *members);
  * Start.  The root value counts as seen.
  * @param memory  rwith_members_state_size() bytes, aligned for a pointer
  */
-RWITH_API rwith_members_state *
-rwith_members_begin(const rwith_members *members, void *memory);
+RWITH_API rwith_members_state *rwith_members_begin(const rwith_members *members,
+                                                   void *memory);
 
 /**
  * A value inside the value at @a parent begins.  ITEM needs no name.  Where
@@ -174,8 +173,7 @@ rwith_members_begin(const rwith_members *members, void *memory);
  *         @a parent is that): skip it
  */
 RWITH_API uint32_t rwith_members_enter(rwith_members_state *state,
-                                       uint32_t parent,
-                                       rwith_member_kind kind,
+                                       uint32_t parent, rwith_member_kind kind,
                                        rwith_slice name);
 
 /** What the value at @a path is (one of RWITH_SHAPE_…); before anything

@@ -28,15 +28,17 @@ extern "C" {
 #endif
 
 #define RWITH_POLICY_OPERATION_MAX 1000000 /**< operations of one policy */
-#define RWITH_POLICY_METHOD_MAX 255        /**< different methods */
-#define RWITH_POLICY_NEED_MAX 64           /**< head needs of an operation,
-                                                security included */
-#define RWITH_POLICY_ALTERNATIVE_MAX 32    /**< security alternatives */
-#define RWITH_POLICY_SEGMENT_MAX 64        /**< segments of a template */
-#define RWITH_POLICY_TEMPLATE_MAX 4096     /**< bytes of base and template */
-#define RWITH_POLICY_TARGET_MAX 8192       /**< bytes of a path that has
-                                                escapes or dots; longer ones
-                                                are unknown */
+#define RWITH_POLICY_METHOD_MAX    255     /**< different methods */
+#define RWITH_POLICY_NEED_MAX                                                  \
+    64                                    /**< head needs of an operation,     \
+                                               security included */
+#define RWITH_POLICY_ALTERNATIVE_MAX 32   /**< security alternatives */
+#define RWITH_POLICY_SEGMENT_MAX     64   /**< segments of a template */
+#define RWITH_POLICY_TEMPLATE_MAX    4096 /**< bytes of base and template */
+#define RWITH_POLICY_TARGET_MAX                                                \
+    8192 /**< bytes of a path that has                                         \
+              escapes or dots; longer ones                                     \
+              are unknown */
 
 /** An empty value counts as present (allowEmptyValue). */
 #define RWITH_NEED_ANY_VALUE 1u
@@ -49,10 +51,10 @@ extern "C" {
  * what counts.
  */
 typedef struct rwith_need {
-    rwith_place in;   /**< any but BODY */
+    rwith_place in; /**< any but BODY */
     rwith_slice name;
     rwith_hint hint;
-    unsigned flags;   /**< RWITH_NEED_… */
+    unsigned flags; /**< RWITH_NEED_… */
 } rwith_need;
 
 /** What a body is, by its Content-Type. */
@@ -69,7 +71,7 @@ RWITH_API rwith_body_format rwith_body_format_of(rwith_slice content_type);
 
 /** 1u << rwith_body_format */
 #define RWITH_BODY_FORMAT_BIT(format) (1u << (format))
-#define RWITH_BODY_FORMAT_ALL 0x1eu
+#define RWITH_BODY_FORMAT_ALL         0x1eu
 
 /* --- making one ---------------------------------------------------------- */
 
@@ -96,12 +98,9 @@ RWITH_API void rwith_policy_builder_free(rwith_policy_builder *builder);
  * @return #RWITH_OK, #RWITH_EINVAL (method no token, template no template),
  *         #RWITH_ERANGE (a limit), #RWITH_ENOMEM
  */
-RWITH_API int rwith_policy_add_operation(rwith_policy_builder *builder,
-                                         rwith_slice method,
-                                         rwith_slice base_path,
-                                         rwith_slice template_,
-                                         uint32_t *ret_operation,
-                                         bool *ret_is_new);
+RWITH_API int rwith_policy_add_operation(
+    rwith_policy_builder *builder, rwith_slice method, rwith_slice base_path,
+    rwith_slice template_, uint32_t *ret_operation, bool *ret_is_new);
 
 /**
  * The operation needs that.  A need of the same place and name is kept once
@@ -109,8 +108,7 @@ RWITH_API int rwith_policy_add_operation(rwith_policy_builder *builder,
  * @return #RWITH_OK, #RWITH_EINVAL, #RWITH_EFULL, #RWITH_ENOMEM
  */
 RWITH_API int rwith_policy_add_need(rwith_policy_builder *builder,
-                                    uint32_t operation,
-                                    const rwith_need *need);
+                                    uint32_t operation, const rwith_need *need);
 
 /**
  * One of the operation's security alternatives: all of @a needs together.
@@ -166,8 +164,7 @@ RWITH_API int rwith_policy_build(const rwith_policy_builder *builder,
 
 RWITH_API void rwith_policy_free(rwith_policy *policy);
 
-RWITH_API rwith_policy_counts
-rwith_policy_count(const rwith_policy *policy);
+RWITH_API rwith_policy_counts rwith_policy_count(const rwith_policy *policy);
 
 /**
  * The i-th required header field name over all operations (each once), for
@@ -207,16 +204,16 @@ RWITH_API rwith_slice rwith_policy_template(const rwith_policy *policy,
 
 /** What is done about missing credentials of an http scheme. */
 typedef enum rwith_credentials_mode {
-    RWITH_CREDENTIALS_401,  /**< 401 when nothing else is missing */
+    RWITH_CREDENTIALS_401, /**< 401 when nothing else is missing */
     RWITH_CREDENTIALS_449,
-    RWITH_CREDENTIALS_PASS  /**< security requirements are not judged */
+    RWITH_CREDENTIALS_PASS /**< security requirements are not judged */
 } rwith_credentials_mode;
 
 /** How a policy is applied.  All zero: the defaults. */
 typedef struct rwith_judge_options {
     rwith_credentials_mode credentials;
-    bool report_only;     /**< tell, but always pass */
-    bool unknown_refuse;  /**< 404 for what no operation covers */
+    bool report_only;    /**< tell, but always pass */
+    bool unknown_refuse; /**< 404 for what no operation covers */
 } rwith_judge_options;
 
 typedef enum rwith_action {
@@ -271,8 +268,7 @@ typedef struct rwith_judge {
  * @param has_body  content was or will be sent, and it is not known to be
  *                  empty (Content-Length: 0)
  */
-RWITH_API void rwith_judge_begin(rwith_judge *judge,
-                                 const rwith_policy *policy,
+RWITH_API void rwith_judge_begin(rwith_judge *judge, const rwith_policy *policy,
                                  const rwith_policy_hit *hit, bool has_body);
 
 /** One field line, in any order.  The bytes must live until the end. */

@@ -1,0 +1,81 @@
+/*
+ * member.h: a tree of members as the core sees it.  member_draft.c makes
+ * it, member.c keeps the books of one body, policy_build.c stores many.
+ */
+#ifndef RWITH_LIB_MEMBER_H
+#define RWITH_LIB_MEMBER_H
+
+#include <retrywith/member.h>
+
+#include "lib/rows.h"
+
+/* Paths are in preorder: those below path p are p + 1 to end - 1. */
+struct rwith__member_path {
+    uint32_t name; /* text */
+    uint32_t parent;
+    uint32_t end;
+    uint32_t children; /* first of child_count in the tree's index, sorted */
+    uint32_t child_count;
+    uint32_t item; /* the ITEM or, for objects, ANY path below; or NONE */
+    uint32_t any;
+    uint32_t tops; /* first of top_count in the tree's tops */
+    uint32_t top_count;
+    uint8_t kind;
+    bool repeats;
+    uint8_t level; /* repeating paths from the root to here, itself too */
+};
+
+enum rwith__clause_kind {
+    RWITH__CLAUSE_NEED,
+    RWITH__CLAUSE_CHOICE,
+    RWITH__CLAUSE_ALTERNATIVE
+};
+
+/* Clauses are in preorder, too; there is no clause for the top. */
+struct rwith__member_clause {
+    uint32_t path;
+    uint32_t end;
+    uint32_t scope;   /* the repeating path (or root) at whose end it is
+                         decided */
+    uint32_t pointer; /* texts from here on; of a NEED */
+    uint32_t description;
+    uint32_t schema;
+    uint32_t example;
+    uint8_t kind;
+    uint8_t shapes; /* of an ALTERNATIVE */
+    uint8_t target; /* the level of books that takes what is missing */
+};
+
+struct rwith_members {
+    rwith_alloc mem; /* of the block, unless it lies in a policy */
+    const struct rwith__member_path *paths;
+    const struct rwith__member_clause *clauses;
+    const uint32_t *index; /* children by name: length, then bytes */
+    const uint32_t *tops;  /* clauses that a scope decides, by scope */
+    const struct rwith__text *texts;
+    const char *bytes;
+    uint32_t path_count;
+    uint32_t clause_count;
+    uint32_t index_count;
+    uint32_t top_count;
+    uint32_t level_count; /* levels of books */
+    uint32_t text_count;
+    uint32_t bytes_len;
+};
+
+/* A tree is one block: its bytes, and a copy of it into such a block. */
+size_t rwith__members_size(const rwith_members *members);
+rwith_members *rwith__members_copy(const rwith_members *members, void *block);
+
+/* The same tree? */
+bool rwith__members_equal(const rwith_members *a, const rwith_members *b);
+uint64_t rwith__members_hash(const rwith_members *members);
+
+static inline rwith_slice rwith__members_text(const rwith_members *members,
+                                              uint32_t text)
+{
+    return (rwith_slice){ members->bytes + members->texts[text].at,
+                          members->texts[text].len };
+}
+
+#endif

@@ -1,0 +1,192 @@
+/*
+ * policy.h: a compiled policy, and how a template is written as a shape.
+ * policy_builder.c collects, policy_compile.c lays out, policy_match.c and
+ * policy_judge.c read.
+ */
+#ifndef RWITH_LIB_POLICY_H
+#define RWITH_LIB_POLICY_H
+
+#include <retrywith/policy.h>
+
+#include "lib/rows.h"
+
+/*
+ * A shape is a template with names left out and escapes decoded: segments,
+ * each behind a SEPARATOR.  Bytes below 0x20 cannot be in a template.
+ */
+#define RWITH__SHAPE_SEPARATOR '\x01'
+#define RWITH__SHAPE_PARAMETER '\x02'
+#define RWITH__SHAPE_REST      '\x03' /* alone in the last segment */
+
+#define RWITH__NODE_NONE UINT32_MAX
+
+/* One place in the tree of segments. */
+struct rwith__policy_node {
+    uint32_t parameter;  /* child for a whole parameter, or NONE */
+    uint32_t rest;       /* child for any rest, or NONE */
+    uint32_t patterns;   /* first of pattern_count, more literal bytes first */
+    uint32_t operations; /* first of operation_count */
+    uint16_t pattern_count;
+    uint16_t operation_count;
+    bool has_concrete; /* some child is found by its text */
+};
+
+/* A concrete child, in a hash table over all nodes. */
+struct rwith__policy_slot {
+    uint32_t hash;
+    uint32_t parent;
+    uint32_t child; /* NONE: the slot is free */
+    uint32_t at;    /* in the bytes */
+    uint32_t len;
+};
+
+/* A child for a segment with parameters and literal text. */
+struct rwith__policy_pattern {
+    uint32_t child;
+    uint32_t at; /* in the bytes, as in a shape */
+    uint32_t len;
+};
+
+/* An operation at a node. */
+struct rwith__policy_entry {
+    uint32_t method; /* text */
+    uint32_t operation;
+};
+
+struct rwith__policy_need {
+    uint32_t name;
+    uint32_t description;
+    uint32_t schema;
+    uint32_t example;
+    uint8_t in;
+    uint8_t flags;
+};
+
+struct rwith__policy_media {
+    uint32_t range;
+    uint32_t members; /* or RWITH_MEMBERS_NONE */
+    uint32_t formats;
+};
+
+struct rwith__policy_operation {
+    uint64_t must;         /* needs that no alternative is about */
+    uint64_t query;        /* needs in the query, */
+    uint64_t cookie;       /* in cookies, */
+    uint64_t header;       /* in other header fields, */
+    uint64_t credentials;  /* and Authorization */
+    uint64_t filter;       /* bits of rwith__policy_bit() of field names */
+    uint32_t needs;        /* first of need_count in the list of needs */
+    uint32_t alternatives; /* first of alternative_count masks */
+    uint32_t media;        /* first of media_count */
+    uint32_t method;
+    uint32_t template_;
+    uint32_t body; /* need: the body as a whole */
+    uint16_t media_count;
+    uint8_t need_count;
+    uint8_t alternative_count;
+    bool body_required;
+};
+
+struct rwith_policy {
+    rwith_alloc mem;
+    const struct rwith__policy_node *nodes;
+    const struct rwith__policy_slot *slots;
+    const struct rwith__policy_pattern *patterns;
+    const struct rwith__policy_entry *entries;
+    const struct rwith__policy_operation *operations;
+    const struct rwith__policy_need *needs;
+    const uint32_t *need_lists;
+    const uint64_t *alternatives;
+    const struct rwith__policy_media *media;
+    const struct rwith__text *texts;
+    const uint32_t *header_names;
+    const rwith_members **members;
+    const char *bytes;
+    size_t slot_mask;
+    size_t operation_count;
+    size_t header_name_count;
+    size_t size;
+};
+
+static inline rwith_slice rwith__policy_text(const rwith_policy *policy,
+                                             uint32_t text)
+{
+    return (rwith_slice){ policy->bytes + policy->texts[text].at,
+                          policy->texts[text].len };
+}
+
+/* The i-th need of an operation. */
+static inline const struct rwith__policy_need *rwith__policy_need_at(
+    const rwith_policy *policy, const struct rwith__policy_operation *operation,
+    unsigned index)
+{
+    return &policy->needs[policy->need_lists[operation->needs + index]];
+}
+
+/* One of 64 bits for a field name: by its length and its ends. */
+static inline uint64_t rwith__policy_bit(rwith_slice name)
+{
+    if (name.len == 0) {
+        return 0;
+    }
+    unsigned first = (unsigned char)name.ptr[0] | 0x20u;
+    unsigned last = (unsigned char)name.ptr[name.len - 1] | 0x20u;
+
+    return (uint64_t)1 << ((first * 7 + last * 3 + name.len) & 63);
+}
+
+/* Hash of a concrete child: never above 32 bits. */
+static inline uint32_t rwith__policy_hash(uint32_t parent, rwith_slice text)
+{
+    return (uint32_t)rwith__hash(parent + 1u, text.ptr, text.len);
+}
+
+/* The value of two hexadecimal digits behind a "%"; -1: they are none. */
+int rwith__policy_escape(const char *at, const char *end);
+
+/* What the builder collects.  Lists of rows: first, last, next. */
+struct rwith__draft_operation {
+    uint32_t method;
+    uint32_t template_;
+    uint32_t shape;
+    uint32_t first_need, last_need;
+    uint32_t first_alternative, last_alternative;
+    uint32_t first_media, last_media;
+    uint32_t body;
+    uint8_t need_count;
+    uint8_t alternative_count;
+    bool body_required;
+};
+
+struct rwith__draft_need {
+    uint32_t need;
+    uint32_t next;
+    bool of_alternative; /* only alternatives want it */
+};
+
+struct rwith__draft_alternative {
+    uint64_t mask;
+    uint32_t next;
+};
+
+struct rwith__draft_media {
+    struct rwith__policy_media media;
+    uint32_t next;
+};
+
+struct rwith_policy_builder {
+    rwith_alloc mem;
+    struct rwith__texts texts;
+    struct rwith__rows operations;
+    struct rwith__rows operation_slots; /* by method and shape */
+    struct rwith__rows needs;           /* rwith__policy_need, each once */
+    struct rwith__rows need_slots;
+    struct rwith__rows need_lists; /* rwith__draft_need */
+    struct rwith__rows alternatives;
+    struct rwith__rows media;
+    struct rwith__rows members; /* rwith_members * */
+    struct rwith__rows member_slots;
+    size_t method_count;
+};
+
+#endif
