@@ -17,7 +17,7 @@
 
 /* A client's own names win over what was only remembered or is sent
  * unasked. */
-#define HITS_MAX RWITH_RECALL_PER_ORIGIN_MAX
+#define HITS_MAX RWITH_RECALL_HITS_MAX
 
 static bool is_item(const struct rwith__item *item, rwith_place in,
                     rwith_slice name)

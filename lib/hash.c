@@ -16,11 +16,12 @@ static uint64_t rotate(uint64_t word, unsigned bits)
     return (word << bits) | (word >> (64 - bits));
 }
 
-static uint64_t load(const uint8_t *bytes, size_t len)
+static uint64_t load(const void *from)
 {
+    const uint8_t *bytes = from;
     uint64_t word = 0;
 
-    for (size_t i = 0; i < len; i++) {
+    for (unsigned i = 0; i < WORD_LEN; i++) {
         word |= (uint64_t)bytes[i] << (8 * i);
     }
     return word;
@@ -51,8 +52,8 @@ static void absorb(uint64_t v[4], uint64_t word)
 void rwith__hash_start(struct rwith__hash *hash,
                        const uint8_t key[RWITH__HASH_KEY_LEN])
 {
-    uint64_t k0 = load(key, WORD_LEN);
-    uint64_t k1 = load(key + WORD_LEN, WORD_LEN);
+    uint64_t k0 = load(key);
+    uint64_t k1 = load(key + WORD_LEN);
 
     hash->v[0] = k0 ^ UINT64_C(0x736f6d6570736575);
     hash->v[1] = k1 ^ UINT64_C(0x646f72616e646f6d);
@@ -64,9 +65,16 @@ void rwith__hash_start(struct rwith__hash *hash,
 
 void rwith__hash_add(struct rwith__hash *hash, rwith_slice bytes)
 {
-    for (size_t i = 0; i < bytes.len; i++) {
-        uint64_t byte = (uint8_t)bytes.ptr[i];
+    size_t i = 0;
 
+    while (i < bytes.len) {
+        if (hash->length % WORD_LEN == 0 && bytes.len - i >= WORD_LEN) {
+            absorb(hash->v, load(bytes.ptr + i));
+            hash->length += WORD_LEN;
+            i += WORD_LEN;
+            continue;
+        }
+        uint64_t byte = (uint8_t)bytes.ptr[i++];
         hash->tail |= byte << (8 * (hash->length % WORD_LEN));
         hash->length++;
         if (hash->length % WORD_LEN == 0) {

@@ -26,7 +26,10 @@ extern "C" {
 
 #define RWITH_RECALL_SIZE_MIN 16384      /**< smallest block, bytes */
 #define RWITH_RECALL_PER_ORIGIN_MAX 64   /**< named entries of one origin */
-#define RWITH_RECALL_CLIENTS_MAX 256     /**< clients remembered per origin */
+#define RWITH_RECALL_CLIENTS_MAX 256     /**< supplied values of one origin,
+                                              and so clients; at most 16 of
+                                              them belong to one client */
+#define RWITH_RECALL_HITS_MAX 80         /**< hits for one request */
 #define RWITH_RECALL_VALUE_MAX 4096      /**< longest supplied value kept */
 #define RWITH_RECALL_TTL_S_DEFAULT 86400 /**< seconds unused, then forgotten */
 #define RWITH_RECALL_KEY_LEN 16
@@ -61,7 +64,7 @@ RWITH_API int rwith_recall_open(void *mem, size_t size, rwith_recall **ret);
 /** Entries held; a caller may read it without the lock to skip the rest. */
 RWITH_API size_t rwith_recall_count(const rwith_recall *recall);
 
-/** Called for each entry that applies to a request, longest path first. */
+/** One entry that applies to a request. */
 typedef struct rwith_recall_hit {
     rwith_place in;
     rwith_slice name;
@@ -71,8 +74,8 @@ typedef struct rwith_recall_hit {
 } rwith_recall_hit;
 
 /**
- * What is known for a request.  Slices of @a ret point into the block: use
- * them before the lock is let go.
+ * What is known for a request, longest path first.  Slices of @a ret point
+ * into the block: use them before the lock is let go.
  *
  * @param now_s  seconds, of any clock that all users of the block share
  * @return hits written, at most @a max
@@ -84,8 +87,11 @@ RWITH_API size_t rwith_recall_find(rwith_recall *recall,
 /**
  * Remember.  An equal entry is refreshed, a value replaced.
  *
- * @return #RWITH_OK, #RWITH_ERANGE (a name or value over its limit),
- *         #RWITH_EFULL (the origin has its share)
+ * Who has a full share (an origin, a client of it) loses what of it was used
+ * longest ago; a full block loses what was used longest ago in it.
+ *
+ * @return #RWITH_OK, #RWITH_ERANGE (a name, path or value over its limit, or
+ *         one that may not be sent), #RWITH_EFULL (it can never fit)
  */
 RWITH_API int rwith_recall_learn(rwith_recall *recall,
                                  const rwith_request *req, rwith_scope scope,
