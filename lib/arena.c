@@ -4,7 +4,6 @@
  */
 #include "lib/arena.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define BLOCK_LEN 1024
@@ -18,25 +17,6 @@ struct rwith__arena_block {
 
 _Static_assert(sizeof(struct rwith__arena_block) % ALIGNMENT == 0,
                "what follows a block's head must be aligned");
-
-static void *default_alloc(size_t size, void *user)
-{
-    (void)user;
-    return malloc(size);
-}
-
-static void default_free(void *ptr, void *user)
-{
-    (void)user;
-    free(ptr);
-}
-
-const rwith_alloc *rwith__memory(const rwith_alloc *mem)
-{
-    static const rwith_alloc standard = { default_alloc, default_free, NULL };
-
-    return mem != NULL ? mem : &standard;
-}
 
 void rwith__wipe(void *bytes, size_t len)
 {
@@ -58,7 +38,7 @@ static struct rwith__arena_block *block_add(struct rwith__arena *arena,
     if (room > SIZE_MAX - head) {
         return NULL;
     }
-    block = arena->mem->alloc(head + room, arena->mem->user);
+    block = rwith__memory_alloc(arena->mem, head + room);
     if (block == NULL) {
         return NULL;
     }
@@ -113,6 +93,6 @@ void rwith__arena_free(struct rwith__arena *arena)
 
         arena->blocks = block->next;
         rwith__wipe(block + 1, block->used);
-        arena->mem->free(block, arena->mem->user);
+        rwith__memory_free(arena->mem, block);
     }
 }

@@ -7,16 +7,15 @@
 
 #include <retrywith/base.h>
 
+#include "lib/memory.h"
+
 struct rwith__arena_block;
 
-/* Zero but for mem: an empty arena.  The mem must not be NULL. */
+/* Zero but for mem: an empty arena. */
 struct rwith__arena {
-    const rwith_alloc *mem;
+    const rwith_alloc *mem; /* NULL: malloc */
     struct rwith__arena_block *blocks; /* the one in use first */
 };
-
-/* The allocator that is meant: NULL stands for malloc and free. */
-const rwith_alloc *rwith__memory(const rwith_alloc *mem);
 
 /* Aligned for any object; its bytes are not set. @return NULL: no memory */
 void *rwith__arena_alloc(struct rwith__arena *arena, size_t size);

@@ -38,12 +38,10 @@ static uint64_t epoch_s(const rwith_exchange *x, uint64_t now_ms)
 
 int rwith__exchange_need_work(rwith_exchange *x)
 {
-    const rwith_alloc *mem = x->options.mem;
-
     if (x->work != NULL) {
         return RWITH_OK;
     }
-    x->work = mem->alloc(sizeof(*x->work), mem->user);
+    x->work = rwith__memory_alloc(x->options.mem, sizeof(*x->work));
     if (x->work == NULL) {
         return RWITH_ENOMEM;
     }
@@ -104,6 +102,7 @@ static int send_again(rwith_exchange *x)
     if (err != RWITH_OK) {
         return err;
     }
+    rwith__item_drop_passing(x);
     rwith__plan_make(x, dialects, true, &plan);
     return plan.err == RWITH_OK ? send(x) : plan.err;
 }
@@ -719,20 +718,18 @@ static unsigned limited(unsigned value, unsigned standard, unsigned limit)
 int rwith_exchange_new(const rwith_exchange_options *options,
                        const rwith_request *req, rwith_exchange **ret)
 {
-    const rwith_alloc *mem = rwith__memory(options->mem);
     rwith_exchange *x;
 
     if (options->set == NULL || req->method.len == 0 ||
         req->origin.port == 0) {
         return RWITH_EINVAL;
     }
-    x = mem->alloc(sizeof(*x), mem->user);
+    x = rwith__memory_alloc(options->mem, sizeof(*x));
     if (x == NULL) {
         return RWITH_ENOMEM;
     }
     *x = (rwith_exchange){ .options = *options, .req = *req,
-                           .arena = { .mem = mem } };
-    x->options.mem = mem;
+                           .arena = { .mem = options->mem } };
     x->options.attempts_max =
         limited(options->attempts_max, RWITH_ATTEMPTS_MAX_DEFAULT,
                 RWITH_ATTEMPTS_MAX_LIMIT);
@@ -754,10 +751,8 @@ void rwith_exchange_free(rwith_exchange *x)
     const rwith_alloc *mem = x->options.mem;
 
     rwith__arena_free(&x->arena);
-    if (x->work != NULL) {
-        mem->free(x->work, mem->user);
-    }
-    mem->free(x, mem->user);
+    rwith__memory_free(mem, x->work);
+    rwith__memory_free(mem, x);
 }
 
 bool rwith__exchange_validate(const rwith_exchange *x)

@@ -79,7 +79,7 @@ struct rwith__work {
 };
 
 struct rwith_exchange {
-    rwith_exchange_options options; /* limits filled in, mem never NULL */
+    rwith_exchange_options options; /* limits filled in */
     rwith_request req;
     enum rwith__state state;
     rwith_outcome outcome;
@@ -133,6 +133,9 @@ struct rwith__item *rwith__item_find(const rwith_exchange *x, rwith_place in,
  * @return #RWITH_OK, #RWITH_ENOMEM
  */
 int rwith__item_set(rwith_exchange *x, const struct rwith__item *item);
+
+/* Let go what belongs to one repeated request only: the echo. */
+void rwith__item_drop_passing(rwith_exchange *x);
 
 /* Did that value go to the origin in the last attempt, by us or, when we
  * have not replaced it, by the client itself? */

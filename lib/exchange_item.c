@@ -90,6 +90,21 @@ int rwith__item_set(rwith_exchange *x, const struct rwith__item *item)
     return RWITH_OK;
 }
 
+void rwith__item_drop_passing(rwith_exchange *x)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < x->item_count; i++) {
+        bool is_passing = x->items[i].why == RWITH__WHY_BROUGHT &&
+                          x->items[i].remember == RWITH_SCOPE_REQUEST;
+
+        if (!is_passing) {
+            x->items[kept++] = x->items[i];
+        }
+    }
+    x->item_count = kept;
+}
+
 static bool own_cookie(const rwith_request *req, rwith_slice wanted,
                        rwith_slice *ret_value)
 {

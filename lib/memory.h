@@ -11,4 +11,7 @@
 void *rwith__memory_alloc(const rwith_alloc *mem, size_t size);
 void rwith__memory_free(const rwith_alloc *mem, void *ptr);
 
+/* The allocator that is meant, never NULL: for what keeps a copy of it. */
+const rwith_alloc *rwith__memory(const rwith_alloc *mem);
+
 #endif

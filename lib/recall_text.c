@@ -25,7 +25,7 @@
 
 #define VERSION_LINE "retrywith-recall 1\n"
 #define HEX_LOWER "0123456789abcdef"
-#define LINE_MAX_LEN (16 * 1024) /* the longest that is ever written is less */
+#define LINE_MAX_LEN (24 * 1024) /* more than the longest that is written */
 #define DECIMAL_MAX 20
 
 /* --- writing ---------------------------------------------------------------- */
@@ -298,12 +298,12 @@ static int attributes_read(struct reading *r,
         return unexpected(r, "used and a time");
     }
     r->at++;
-    if (!word_take(r, &word) ||
-        !rwith__ascii_number(word, UINT64_MAX, ret_used_s)) {
-        r->at = r->at > 0 && r->at > r->line.word_count - 1 ? r->at - 1
-                                                            : r->at;
+    if (r->at >= r->line.word_count ||
+        !rwith__ascii_number(r->line.words[r->at].text, UINT64_MAX,
+                             ret_used_s)) {
         return unexpected(r, "seconds since 1970");
     }
+    r->at++;
     return rwith__config_need_end(&r->line, r->at, r->diag);
 }
 

@@ -21,8 +21,7 @@ int rwith_supply_new(const rwith_alloc *mem, rwith_supply **ret)
 {
     rwith_supply *supply;
 
-    mem = rwith__memory(mem);
-    supply = mem->alloc(sizeof(*supply), mem->user);
+    supply = rwith__memory_alloc(mem, sizeof(*supply));
     if (supply == NULL) {
         return RWITH_ENOMEM;
     }
@@ -38,7 +37,7 @@ static void value_drop(rwith_supply *supply, struct rwith__supply_slot *slot)
 {
     if (slot->value != NULL) {
         rwith__wipe(slot->value, slot->value_len);
-        supply->mem->free(slot->value, supply->mem->user);
+        rwith__memory_free(supply->mem, slot->value);
         slot->value = NULL;
     }
 }
@@ -52,7 +51,7 @@ void rwith_supply_free(rwith_supply *supply)
         value_drop(supply, &supply->slots[id]);
     }
     rwith__arena_free(&supply->arena);
-    supply->mem->free(supply, supply->mem->user);
+    rwith__memory_free(supply->mem, supply);
 }
 
 /* --- the index by origin --------------------------------------------------- */
@@ -246,7 +245,7 @@ int rwith_supply_fill(rwith_supply *supply, size_t id, rwith_slice value)
     if (err != RWITH_OK) {
         return err;
     }
-    copy = supply->mem->alloc(value.len + 1, supply->mem->user);
+    copy = rwith__memory_alloc(supply->mem, value.len + 1);
     if (copy == NULL) {
         return RWITH_ENOMEM;
     }
