@@ -26,8 +26,7 @@ typedef enum {
     NGX_HTTP_RETRY_WITH_VAR_ATTEMPTS,
     NGX_HTTP_RETRY_WITH_VAR_LEARNED,
     NGX_HTTP_RETRY_WITH_VAR_OUTCOME,
-    NGX_HTTP_RETRY_WITH_VAR_ORIGIN,
-    NGX_HTTP_RETRY_WITH_VAR_TARGET
+    NGX_HTTP_RETRY_WITH_VAR_ORIGIN
 } ngx_http_retry_with_var_e;
 
 
@@ -178,9 +177,6 @@ static ngx_http_variable_t  ngx_http_retry_with_vars[] = {
     { ngx_string("retry_with_origin"), NULL, ngx_http_retry_with_variable,
       NGX_HTTP_RETRY_WITH_VAR_ORIGIN, 0, 0 },
 
-    { ngx_string("retry_with_target"), NULL, ngx_http_retry_with_variable,
-      NGX_HTTP_RETRY_WITH_VAR_TARGET, NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
       ngx_http_null_variable
 };
 
@@ -273,25 +269,6 @@ ngx_http_retry_with_variable(ngx_http_request_t *r,
 
         if (lcf->target) {
             value = lcf->target->authority;
-        }
-
-    } else if (data == NGX_HTTP_RETRY_WITH_VAR_TARGET) {
-
-        /* for proxy_pass: $request_uri would stay as it was at first */
-
-        lcf = ngx_http_get_module_loc_conf(r, ngx_http_retry_with_module);
-        value = r->unparsed_uri;
-
-        if (lcf->target && lcf->target->prefix.len) {
-            p = ngx_pnalloc(r->pool, lcf->target->prefix.len + value.len);
-            if (p == NULL) {
-                return NGX_ERROR;
-            }
-
-            value.len = ngx_sprintf(p, "%V%V", &lcf->target->prefix,
-                                    &r->unparsed_uri)
-                        - p;
-            value.data = p;
         }
 
     } else if (ctx) {
