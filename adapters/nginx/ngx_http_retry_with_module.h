@@ -124,6 +124,8 @@ typedef struct {
     ngx_http_retry_with_state_e        state;
     ngx_http_retry_with_saved_t        saved;
     unsigned                           attempts;
+    ngx_http_log_handler_pt            log_handler;
+    ngx_str_t                          logged_uri;
 
     ngx_buf_t                         *held;     /* body of the response */
 

@@ -14,7 +14,9 @@ static ngx_int_t ngx_http_retry_with_view_target(ngx_http_request_t *r,
 static ngx_int_t ngx_http_retry_with_patch_fields(ngx_http_request_t *r,
     ngx_http_retry_with_ctx_t *ctx, const rwith_effect *effect);
 static void ngx_http_retry_with_patch_target(ngx_http_request_t *r,
-    rwith_slice target);
+    ngx_http_retry_with_ctx_t *ctx, rwith_slice target);
+static u_char *ngx_http_retry_with_log_handler(ngx_http_request_t *r,
+    ngx_http_request_t *sr, u_char *buf, size_t len);
 
 
 ngx_int_t
@@ -183,7 +185,7 @@ ngx_http_retry_with_patch(ngx_http_request_t *r,
         && (target.len != r->unparsed_uri.len
             || ngx_memcmp(target.ptr, r->unparsed_uri.data, target.len) != 0))
     {
-        ngx_http_retry_with_patch_target(r, target);
+        ngx_http_retry_with_patch_target(r, ctx, target);
     }
 
     return NGX_OK;
@@ -191,9 +193,17 @@ ngx_http_retry_with_patch(ngx_http_request_t *r,
 
 
 static void
-ngx_http_retry_with_patch_target(ngx_http_request_t *r, rwith_slice target)
+ngx_http_retry_with_patch_target(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx, rwith_slice target)
 {
     u_char  *query, *end;
+
+    if (r->log_handler != ngx_http_retry_with_log_handler) {
+        ctx->log_handler = r->log_handler;
+        r->log_handler = ngx_http_retry_with_log_handler;
+    }
+
+    ctx->logged_uri = r->unparsed_uri;
 
     r->unparsed_uri.data = (u_char *) target.ptr;
     r->unparsed_uri.len = target.len;
@@ -208,6 +218,37 @@ ngx_http_retry_with_patch_target(ngx_http_request_t *r, rwith_slice target)
         r->args.data = query + 1;
         r->args.len = end - r->args.data;
     }
+}
+
+
+/* a message names the upstream's target: without what was added to it */
+
+static u_char *
+ngx_http_retry_with_log_handler(ngx_http_request_t *r, ngx_http_request_t *sr,
+    u_char *buf, size_t len)
+{
+    u_char                     *p;
+    ngx_str_t                   uri;
+    ngx_http_upstream_t        *u;
+    ngx_http_retry_with_ctx_t  *ctx;
+
+    ctx = ngx_http_retry_with_get_ctx(r);
+    u = sr->upstream;
+
+    if (ctx == NULL || ctx->log_handler == NULL) {
+        return buf;
+    }
+
+    if (u == NULL || sr != r) {
+        return ctx->log_handler(r, sr, buf, len);
+    }
+
+    uri = u->uri;
+    u->uri = ctx->logged_uri;
+    p = ctx->log_handler(r, sr, buf, len);
+    u->uri = uri;
+
+    return p;
 }
 
 
