@@ -13,7 +13,7 @@ struct rwith__arena_block;
 
 /* Zero but for mem: an empty arena. */
 struct rwith__arena {
-    const rwith_alloc *mem; /* NULL: malloc */
+    const rwith_alloc *mem;            /* NULL: malloc */
     struct rwith__arena_block *blocks; /* the one in use first */
 };
 

@@ -10,10 +10,10 @@
 
 #include "lib/hash.h"
 
-#define STATUS_RETRY_WITH 449
-#define STATUS_NO_CONTENT 204
+#define STATUS_RETRY_WITH   449
+#define STATUS_NO_CONTENT   204
 #define STATUS_NOT_MODIFIED 304
-#define STATUS_ERRORS 400
+#define STATUS_ERRORS       400
 
 struct event {
     enum rwith__event_kind kind;
@@ -71,9 +71,9 @@ static int send(rwith_exchange *x)
     for (size_t i = 0; x->attempts == 0 && i < x->item_count; i++) {
         x->recalled += x->items[i].why == RWITH__WHY_RECALLED;
     }
-    x->echo_sent = x->echo_sent ||
-                   rwith__item_find(x, RWITH_IN_HEADER,
-                                    RWITH_LIT("Ms-Echo-Reply")) != NULL;
+    x->echo_sent =
+        x->echo_sent || rwith__item_find(x, RWITH_IN_HEADER,
+                                         RWITH_LIT("Ms-Echo-Reply")) != NULL;
     x->effect.attempt = ++x->attempts;
     x->is_held = false;
     x->was_asked = false;
@@ -95,8 +95,7 @@ static int ask(rwith_exchange *x, uint64_t now_ms)
 static int send_again(rwith_exchange *x)
 {
     struct rwith__plan plan;
-    uint64_t dialects =
-        rwith__plan_repeatable(x, x->work->challenge.dialects);
+    uint64_t dialects = rwith__plan_repeatable(x, x->work->challenge.dialects);
     int err = rwith__item_take_cookies(x, &x->resp);
 
     if (err != RWITH_OK) {
@@ -137,17 +136,16 @@ static uint64_t scope_key(const rwith_exchange *x,
         const rwith_field *field =
             rwith_fields_find(x->req.fields, x->req.field_count, mine[i]);
 
-        rwith__hash_add_counted(&hash, field != NULL
-                                           ? field->value
-                                           : (rwith_slice){ "", 0 });
+        rwith__hash_add_counted(&hash, field != NULL ? field->value
+                                                     : (rwith_slice){ "", 0 });
     }
     return rwith__hash_end(&hash);
 }
 
 static int obtain(rwith_exchange *x)
 {
-    const struct rwith__dialect *dialect = rwith__dialect_at(
-        x->options.set, x->work->challenge.obtain_dialect);
+    const struct rwith__dialect *dialect =
+        rwith__dialect_at(x->options.set, x->work->challenge.obtain_dialect);
     int err = rwith__item_take_cookies(x, &x->resp);
 
     if (err == RWITH_OK) {
@@ -233,8 +231,7 @@ static uint64_t wait_ms(const rwith_exchange *x, uint64_t dialects)
 
         if ((dialects >> i & 1) != 0 && dialect->wait.has_backoff &&
             x->waits > 0) {
-            uint64_t backoff =
-                rwith__dialect_backoff_ms(dialect, x->waits + 1);
+            uint64_t backoff = rwith__dialect_backoff_ms(dialect, x->waits + 1);
 
             wait = backoff > wait ? backoff : wait;
         }
@@ -256,8 +253,7 @@ static int wait_or_proceed(rwith_exchange *x, uint64_t dialects,
         x->waits += x->work->challenge.has_wait;
         return proceed(x, dialects);
     }
-    if (wait > x->options.wait_max_ms ||
-        wait > x->options.start_within_ms ||
+    if (wait > x->options.wait_max_ms || wait > x->options.start_within_ms ||
         elapsed_ms(x, now_ms) > x->options.start_within_ms - wait) {
         return deliver(x, RWITH_OUTCOME_WAIT_TOO_LONG);
     }
@@ -327,8 +323,7 @@ static int challenge_own(rwith_exchange *x, const rwith_challenge *seen)
         is_whole = rwith__arena_copy(arena, s->name, &s->name) &&
                    rwith__arena_copy(arena, s->value, &s->value);
     }
-    is_whole = is_whole &&
-               rwith__arena_copy(arena, c->explain, &c->explain) &&
+    is_whole = is_whole && rwith__arena_copy(arena, c->explain, &c->explain) &&
                rwith__arena_copy(arena, c->refused_name, &c->refused_name);
     return is_whole ? RWITH_OK : RWITH_ENOMEM;
 }
@@ -350,8 +345,7 @@ static int taught(rwith_exchange *x)
             .name = s->name,
             .value = s->value,
             .why = RWITH__WHY_TAUGHT,
-            .remember =
-                rwith__dialect_at(x->options.set, s->dialect)->remember,
+            .remember = rwith__dialect_at(x->options.set, s->dialect)->remember,
         };
 
         err = rwith__item_set(x, &item);
@@ -383,7 +377,8 @@ static int understand(rwith_exchange *x, const struct event *ev)
     return err == RWITH_OK ? decide(x, ev->now_ms) : err;
 }
 
-/* --- the events ------------------------------------------------------------ */
+/* --- the events ------------------------------------------------------------
+ */
 
 static int on_start(rwith_exchange *x, const struct event *ev)
 {
@@ -471,8 +466,7 @@ static int on_waited(rwith_exchange *x, const struct event *ev)
     if (elapsed_ms(x, ev->now_ms) > x->options.start_within_ms) {
         return deliver(x, RWITH_OUTCOME_TIME);
     }
-    return proceed(
-        x, rwith__plan_repeatable(x, x->work->challenge.dialects));
+    return proceed(x, rwith__plan_repeatable(x, x->work->challenge.dialects));
 }
 
 static int on_obtained(rwith_exchange *x, const struct event *ev)
@@ -556,11 +550,12 @@ static int on_obtain_failed(rwith_exchange *x, const struct event *ev)
     return deliver(x, RWITH_OUTCOME_OBTAIN_FAILED);
 }
 
-/* --- the table ------------------------------------------------------------- */
+/* --- the table -------------------------------------------------------------
+ */
 
 #define BIT(state) (1u << RWITH__STATE_##state)
-#define AFTER_CHALLENGE                                                     \
-    (BIT(SENDING) | BIT(NEEDING) | BIT(WAITING) | BIT(OBTAINING) |          \
+#define AFTER_CHALLENGE                                                        \
+    (BIT(SENDING) | BIT(NEEDING) | BIT(WAITING) | BIT(OBTAINING) |             \
      BIT(DELIVERED))
 
 /* A cell that is not filled refuses the event; nothing follows DELIVERED
@@ -625,13 +620,14 @@ static int dispatch(rwith_exchange *x, const struct event *ev,
     return RWITH_OK;
 }
 
-/* --- the public faces of the events ---------------------------------------- */
+/* --- the public faces of the events ----------------------------------------
+ */
 
 int rwith_exchange_start(rwith_exchange *x, uint64_t now_ms,
-                         uint64_t now_epoch_s,
-                         const rwith_effect **ret_effect)
+                         uint64_t now_epoch_s, const rwith_effect **ret_effect)
 {
-    struct event ev = { .kind = RWITH__EVENT_START, .now_ms = now_ms,
+    struct event ev = { .kind = RWITH__EVENT_START,
+                        .now_ms = now_ms,
                         .epoch_s = now_epoch_s };
 
     return dispatch(x, &ev, ret_effect);
@@ -641,7 +637,8 @@ int rwith_exchange_response(rwith_exchange *x, uint64_t now_ms,
                             const rwith_response *resp,
                             const rwith_effect **ret_effect)
 {
-    struct event ev = { .kind = RWITH__EVENT_RESPONSE, .now_ms = now_ms,
+    struct event ev = { .kind = RWITH__EVENT_RESPONSE,
+                        .now_ms = now_ms,
                         .resp = resp };
 
     return dispatch(x, &ev, ret_effect);
@@ -651,8 +648,10 @@ int rwith_exchange_facts(rwith_exchange *x, uint64_t now_ms,
                          const rwith_fact *facts, size_t fact_count,
                          const rwith_effect **ret_effect)
 {
-    struct event ev = { .kind = RWITH__EVENT_FACTS, .now_ms = now_ms,
-                        .facts = facts, .fact_count = fact_count };
+    struct event ev = { .kind = RWITH__EVENT_FACTS,
+                        .now_ms = now_ms,
+                        .facts = facts,
+                        .fact_count = fact_count };
 
     return dispatch(x, &ev, ret_effect);
 }
@@ -674,12 +673,13 @@ int rwith_exchange_waited(rwith_exchange *x, uint64_t now_ms,
 }
 
 int rwith_exchange_obtained(rwith_exchange *x, uint64_t now_ms,
-                            const rwith_response *resp,
-                            const rwith_fact *facts, size_t fact_count,
-                            const rwith_effect **ret_effect)
+                            const rwith_response *resp, const rwith_fact *facts,
+                            size_t fact_count, const rwith_effect **ret_effect)
 {
-    struct event ev = { .kind = RWITH__EVENT_OBTAINED, .now_ms = now_ms,
-                        .resp = resp, .facts = facts,
+    struct event ev = { .kind = RWITH__EVENT_OBTAINED,
+                        .now_ms = now_ms,
+                        .resp = resp,
+                        .facts = facts,
                         .fact_count = fact_count };
 
     return dispatch(x, &ev, ret_effect);
@@ -706,7 +706,8 @@ bool rwith_exchange_wants_response(const rwith_exchange *x, unsigned status)
     return rwith_dialects_wants_status(x->options.set, status);
 }
 
-/* --- life ------------------------------------------------------------------ */
+/* --- life ------------------------------------------------------------------
+ */
 
 static unsigned limited(unsigned value, unsigned standard, unsigned limit)
 {
@@ -720,15 +721,15 @@ int rwith_exchange_new(const rwith_exchange_options *options,
 {
     rwith_exchange *x;
 
-    if (options->set == NULL || req->method.len == 0 ||
-        req->origin.port == 0) {
+    if (options->set == NULL || req->method.len == 0 || req->origin.port == 0) {
         return RWITH_EINVAL;
     }
     x = rwith__memory_alloc(options->mem, sizeof(*x));
     if (x == NULL) {
         return RWITH_ENOMEM;
     }
-    *x = (rwith_exchange){ .options = *options, .req = *req,
+    *x = (rwith_exchange){ .options = *options,
+                           .req = *req,
                            .arena = { .mem = options->mem } };
     x->options.attempts_max =
         limited(options->attempts_max, RWITH_ATTEMPTS_MAX_DEFAULT,
@@ -757,11 +758,10 @@ void rwith_exchange_free(rwith_exchange *x)
 
 bool rwith__exchange_validate(const rwith_exchange *x)
 {
-    bool is_over = x->state == RWITH__STATE_DELIVERED ||
-                   x->state == RWITH__STATE_FAILED;
+    bool is_over =
+        x->state == RWITH__STATE_DELIVERED || x->state == RWITH__STATE_FAILED;
 
-    return x->state < RWITH__STATE_COUNT &&
-           x->outcome < RWITH_OUTCOME_COUNT &&
+    return x->state < RWITH__STATE_COUNT && x->outcome < RWITH_OUTCOME_COUNT &&
            x->attempts <= x->options.attempts_max &&
            x->obtains <= RWITH_OBTAIN_MAX &&
            x->item_count <= RWITH__ITEM_COUNT_MAX &&

@@ -14,10 +14,10 @@
 #include "lib/arena.h"
 #include "lib/dialect.h"
 
-#define RWITH__ITEM_COUNT_MAX 128 /* pieces of information on one request */
-#define RWITH__NAME_BUF_LEN 4096  /* unescaped names of one MS-RetryWith */
+#define RWITH__ITEM_COUNT_MAX 128  /* pieces of information on one request */
+#define RWITH__NAME_BUF_LEN   4096 /* unescaped names of one MS-RetryWith */
 #define RWITH__NEED_COUNT_MAX 80
-#define RWITH__REASON_COUNT_MAX                                             \
+#define RWITH__REASON_COUNT_MAX                                                \
     (RWITH_REQUIREMENT_COUNT_MAX + RWITH_CHALLENGE_SETTING_MAX)
 
 enum rwith__state {
@@ -93,12 +93,12 @@ struct rwith_exchange {
     unsigned waits;
     unsigned recalled;
     unsigned learned;
-    bool echo_sent;   /* by us or by the client itself */
-    bool was_asked;   /* for the values of the challenge at hand */
+    bool echo_sent; /* by us or by the client itself */
+    bool was_asked; /* for the values of the challenge at hand */
     bool has_settled;
-    bool may_learn;   /* the final response was a good one */
+    bool may_learn; /* the final response was a good one */
 
-    bool is_held;     /* resp is valid */
+    bool is_held; /* resp is valid */
     rwith_response resp;
 
     struct rwith__arena arena;
@@ -172,9 +172,9 @@ bool rwith__item_can_authenticate(const rwith_exchange *x, rwith_auth auth);
 
 /* How a plan went. */
 struct rwith__plan {
-    unsigned added;  /* items that are new, or have a new value */
-    unsigned sent;   /* that went there before, and were not enough */
-    int err;         /* #RWITH_OK, #RWITH_ENOMEM */
+    unsigned added; /* items that are new, or have a new value */
+    unsigned sent;  /* that went there before, and were not enough */
+    int err;        /* #RWITH_OK, #RWITH_ENOMEM */
 };
 
 /*

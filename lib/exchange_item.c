@@ -12,7 +12,7 @@
 
 #include "lib/supply.h"
 
-#define ROOM_FIRST 8
+#define ROOM_FIRST       8
 #define COOKIE_VALUE_MAX 4096
 
 /* A client's own names win over what was only remembered or is sent
@@ -26,8 +26,8 @@ static bool is_item(const struct rwith__item *item, rwith_place in,
     rwith_requirement b = { .in = in, .name = name };
 
     /* There is one Authorization field, whatever the scheme. */
-    return in == item->in && (in == RWITH_IN_AUTHORIZATION ||
-                              rwith_requirement_equal(&a, &b));
+    return in == item->in &&
+           (in == RWITH_IN_AUTHORIZATION || rwith_requirement_equal(&a, &b));
 }
 
 struct rwith__item *rwith__item_find(const rwith_exchange *x, rwith_place in,
@@ -64,10 +64,9 @@ static struct rwith__item *item_room(rwith_exchange *x)
 
 int rwith__item_set(rwith_exchange *x, const struct rwith__item *item)
 {
-    struct rwith__item *place =
-        item->why == RWITH__WHY_TAUGHT
-            ? NULL
-            : rwith__item_find(x, item->in, item->name);
+    struct rwith__item *place = item->why == RWITH__WHY_TAUGHT
+                                    ? NULL
+                                    : rwith__item_find(x, item->in, item->name);
     struct rwith__item copy = *item;
     bool is_new = place == NULL;
 
@@ -207,8 +206,7 @@ int rwith__item_value_of(rwith_exchange *x, const rwith_supply_entry *entry,
         *ret = value;
         return RWITH_OK;
     }
-    text = rwith__arena_alloc(&x->arena,
-                              scheme.len + 4 * (value.len / 3 + 1));
+    text = rwith__arena_alloc(&x->arena, scheme.len + 4 * (value.len / 3 + 1));
     if (text == NULL) {
         return RWITH_ENOMEM;
     }
@@ -264,8 +262,9 @@ static bool may_stand(const rwith_exchange *x, const rwith_supply_entry *entry)
 static int entry_add(rwith_exchange *x, size_t id, enum rwith__why why)
 {
     const rwith_supply_entry *entry = rwith_supply_at(x->options.supply, id);
-    struct rwith__item item = { .in = entry->in, .name = entry->name,
-                                .auth = entry->auth, .why = why };
+    struct rwith__item item = {
+        .in = entry->in, .name = entry->name, .auth = entry->auth, .why = why
+    };
     rwith_slice value = { "", 0 };
     rwith_slice own;
     int err;
@@ -317,8 +316,8 @@ int rwith__item_add_needed(rwith_exchange *x)
         size_t id = x->work->needs[i].entry;
         bool is_always = rwith_supply_at(x->options.supply, id)->send_always;
 
-        err = entry_add(x, id, is_always ? RWITH__WHY_ALWAYS
-                                         : RWITH__WHY_RECALLED);
+        err = entry_add(x, id,
+                        is_always ? RWITH__WHY_ALWAYS : RWITH__WHY_RECALLED);
     }
     x->work->need_count = 0;
     return err;
@@ -329,11 +328,11 @@ int rwith__item_add_needed(rwith_exchange *x)
 static int hit_add(rwith_exchange *x, const rwith_recall_hit *hit,
                    unsigned *ret_new)
 {
-    struct rwith__item item = { .in = hit->in, .name = hit->name,
+    struct rwith__item item = { .in = hit->in,
+                                .name = hit->name,
                                 .value = hit->value,
                                 .why = RWITH__WHY_RECALLED };
-    const struct rwith__item *there =
-        rwith__item_find(x, hit->in, hit->name);
+    const struct rwith__item *there = rwith__item_find(x, hit->in, hit->name);
     rwith_slice own;
     size_t id;
 
@@ -388,8 +387,8 @@ int rwith__item_add_recalled(rwith_exchange *x, uint64_t now_s,
 /* RFC 6265 5.1.4 */
 static bool path_covers(rwith_slice path, rwith_slice target)
 {
-    const char *query = target.len > 0 ? memchr(target.ptr, '?', target.len)
-                                       : NULL;
+    const char *query =
+        target.len > 0 ? memchr(target.ptr, '?', target.len) : NULL;
     size_t len = query != NULL ? (size_t)(query - target.ptr) : target.len;
 
     return path.len <= len && memcmp(path.ptr, target.ptr, path.len) == 0 &&
@@ -437,8 +436,7 @@ int rwith__item_take_cookies(rwith_exchange *x, const rwith_response *resp)
 
         if (rwith_slice_equal_nocase(resp->fields[i].name,
                                      RWITH_LIT("Set-Cookie")) &&
-            rwith__patch_next_cookie(&cursor, &pair, &item.name,
-                                     &item.value) &&
+            rwith__patch_next_cookie(&cursor, &pair, &item.name, &item.value) &&
             rwith_requirement_name_ok(RWITH_IN_COOKIE, item.name) &&
             rwith_trust_value_ok(item.value, COOKIE_VALUE_MAX) &&
             attributes_allow(x, cursor, &item.is_dropped)) {

@@ -10,15 +10,19 @@
 
 #include "lib/ascii.h"
 
-#define HEX_DIGITS "0123456789ABCDEF"
+#define HEX_DIGITS  "0123456789ABCDEF"
 #define PERCENT_LEN 3 /* of one encoded byte */
 
 /* Fields that cover the content: it may not be changed under them. */
 static const rwith_slice covering[] = {
-    { "Content-Digest", 14 }, { "Content-Encoding", 16 },
-    { "Content-MD5", 11 },    { "Content-Range", 13 },
-    { "Digest", 6 },          { "Repr-Digest", 11 },
-    { "Signature", 9 },       { "Signature-Input", 15 },
+    { "Content-Digest", 14 },
+    { "Content-Encoding", 16 },
+    { "Content-MD5", 11 },
+    { "Content-Range", 13 },
+    { "Digest", 6 },
+    { "Repr-Digest", 11 },
+    { "Signature", 9 },
+    { "Signature-Input", 15 },
     { "X-Amz-Content-SHA256", 20 },
 };
 
@@ -95,8 +99,8 @@ bool rwith__patch_query_equal(rwith_slice raw, rwith_slice decoded)
 bool rwith__patch_query_find(rwith_slice target, rwith_slice name,
                              rwith_slice *ret_raw_value)
 {
-    const char *at = target.len > 0 ? memchr(target.ptr, '?', target.len)
-                                    : NULL;
+    const char *at =
+        target.len > 0 ? memchr(target.ptr, '?', target.len) : NULL;
     const char *end = target.len > 0 ? target.ptr + target.len : NULL;
 
     while (at != NULL) {
@@ -162,8 +166,7 @@ static int target_add(rwith_exchange *x, const struct rwith__item *item,
     rwith_slice own;
     const char *end = target->ptr + target->len;
 
-    w.room = target->len + 2 + PERCENT_LEN * (item->name.len +
-                                              item->value.len);
+    w.room = target->len + 2 + PERCENT_LEN * (item->name.len + item->value.len);
     w.ptr = rwith__arena_alloc(&x->arena, w.room);
     if (w.ptr == NULL) {
         return RWITH_ENOMEM;
@@ -203,8 +206,7 @@ bool rwith__patch_next_cookie(rwith_slice *cursor, rwith_slice *ret_pair,
 {
     while (cursor->len > 0) {
         const char *stop = memchr(cursor->ptr, ';', cursor->len);
-        size_t len = stop != NULL ? (size_t)(stop - cursor->ptr)
-                                  : cursor->len;
+        size_t len = stop != NULL ? (size_t)(stop - cursor->ptr) : cursor->len;
         rwith_slice pair = rwith_slice_trim((rwith_slice){ cursor->ptr, len });
         size_t step = stop != NULL ? len + 1 : len;
 
@@ -217,10 +219,9 @@ bool rwith__patch_next_cookie(rwith_slice *cursor, rwith_slice *ret_pair,
         size_t name_len = sign != NULL ? (size_t)(sign - pair.ptr) : 0;
         *ret_pair = pair;
         *ret_name = rwith_slice_trim((rwith_slice){ pair.ptr, name_len });
-        *ret_value = sign != NULL
-                         ? rwith_slice_trim((rwith_slice){
-                               sign + 1, pair.len - name_len - 1 })
-                         : pair;
+        *ret_value = sign != NULL ? rwith_slice_trim((rwith_slice){
+                                        sign + 1, pair.len - name_len - 1 })
+                                  : pair;
         return true;
     }
     return false;
@@ -361,8 +362,8 @@ int rwith__patch_send(rwith_exchange *x)
         return RWITH_OK;
     }
     count_places(x, counts);
-    fields = rwith__arena_alloc(&x->arena, (x->item_count + 1) *
-                                               sizeof(*fields));
+    fields =
+        rwith__arena_alloc(&x->arena, (x->item_count + 1) * sizeof(*fields));
     members = rwith__arena_alloc(&x->arena, (counts[RWITH_IN_BODY] + 1) *
                                                 sizeof(*members));
     if (fields == NULL || members == NULL) {
@@ -385,8 +386,8 @@ int rwith__patch_send(rwith_exchange *x)
 
 int rwith__patch_obtain(rwith_exchange *x, const struct rwith__fetch *fetch)
 {
-    const struct rwith__item *auth = rwith__item_find(
-        x, RWITH_IN_AUTHORIZATION, (rwith_slice){ "", 0 });
+    const struct rwith__item *auth =
+        rwith__item_find(x, RWITH_IN_AUTHORIZATION, (rwith_slice){ "", 0 });
     const rwith_field *own = rwith_fields_find(
         x->req.fields, x->req.field_count, RWITH_LIT("Authorization"));
     rwith_field *fields = rwith__arena_alloc(

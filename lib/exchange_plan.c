@@ -12,17 +12,38 @@
 
 /* RFC 9110 9.2.2 and the IANA method registry: acting twice is acting once. */
 static const rwith_slice idempotent[] = {
-    { "GET", 3 },        { "HEAD", 4 },      { "PUT", 3 },
-    { "DELETE", 6 },     { "OPTIONS", 7 },   { "TRACE", 5 },
-    { "PROPFIND", 8 },   { "PROPPATCH", 9 }, { "MKCOL", 5 },
-    { "COPY", 4 },       { "MOVE", 4 },      { "UNLOCK", 6 },
-    { "REPORT", 6 },     { "SEARCH", 6 },    { "ACL", 3 },
-    { "CHECKOUT", 8 },   { "CHECKIN", 7 },   { "UNCHECKOUT", 10 },
-    { "MKWORKSPACE", 11 }, { "UPDATE", 6 },  { "LABEL", 5 },
-    { "MERGE", 5 },      { "MKACTIVITY", 10 }, { "BASELINE-CONTROL", 16 },
-    { "VERSION-CONTROL", 15 }, { "BIND", 4 }, { "UNBIND", 6 },
-    { "REBIND", 6 },     { "LINK", 4 },      { "UNLINK", 6 },
-    { "MKCALENDAR", 10 }, { "ORDERPATCH", 10 },
+    { "GET", 3 },
+    { "HEAD", 4 },
+    { "PUT", 3 },
+    { "DELETE", 6 },
+    { "OPTIONS", 7 },
+    { "TRACE", 5 },
+    { "PROPFIND", 8 },
+    { "PROPPATCH", 9 },
+    { "MKCOL", 5 },
+    { "COPY", 4 },
+    { "MOVE", 4 },
+    { "UNLOCK", 6 },
+    { "REPORT", 6 },
+    { "SEARCH", 6 },
+    { "ACL", 3 },
+    { "CHECKOUT", 8 },
+    { "CHECKIN", 7 },
+    { "UNCHECKOUT", 10 },
+    { "MKWORKSPACE", 11 },
+    { "UPDATE", 6 },
+    { "LABEL", 5 },
+    { "MERGE", 5 },
+    { "MKACTIVITY", 10 },
+    { "BASELINE-CONTROL", 16 },
+    { "VERSION-CONTROL", 15 },
+    { "BIND", 4 },
+    { "UNBIND", 6 },
+    { "REBIND", 6 },
+    { "LINK", 4 },
+    { "UNLINK", 6 },
+    { "MKCALENDAR", 10 },
+    { "ORDERPATCH", 10 },
     { "QUERY", 5 },
 };
 
@@ -168,8 +189,7 @@ static bool may_be_given(const rwith_exchange *x, const rwith_requirement *r,
 static int entry_judge(rwith_exchange *x, const rwith_requirement *r,
                        struct found *f)
 {
-    const rwith_supply_entry *entry =
-        rwith_supply_at(x->options.supply, f->id);
+    const rwith_supply_entry *entry = rwith_supply_at(x->options.supply, f->id);
     bool can_ask = !x->was_asked;
     rwith_slice value = { "", 0 };
     int err;
@@ -379,8 +399,7 @@ static int settings_make(const struct maker *m)
 bool rwith__plan_is_echo(const rwith_setting *setting)
 {
     return setting->in == RWITH_IN_HEADER &&
-           rwith_slice_equal_nocase(setting->name,
-                                    RWITH_LIT("Ms-Echo-Reply"));
+           rwith_slice_equal_nocase(setting->name, RWITH_LIT("Ms-Echo-Reply"));
 }
 
 void rwith__plan_make(rwith_exchange *x, uint64_t dialects, bool is_final,

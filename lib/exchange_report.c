@@ -91,10 +91,9 @@ unsigned rwith_exchange_settle(rwith_exchange *x, uint64_t now_ms)
             entry.has_value = true;
             entry.value = item->value;
         }
-        x->learned += rwith_recall_learn(x->options.recall, &x->req,
-                                         item->remember, &entry,
-                                         x->epoch_s + passed_ms / 1000) ==
-                      RWITH_OK;
+        x->learned += rwith_recall_learn(
+                          x->options.recall, &x->req, item->remember, &entry,
+                          x->epoch_s + passed_ms / 1000) == RWITH_OK;
     }
     x->has_settled = true;
     return x->learned;

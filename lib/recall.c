@@ -53,8 +53,8 @@ static uint64_t client_of(const rwith_recall *recall, const rwith_request *req)
 /* The target without its query. */
 static rwith_slice path_of(rwith_slice target)
 {
-    const char *query = target.len > 0 ? memchr(target.ptr, '?', target.len)
-                                       : NULL;
+    const char *query =
+        target.len > 0 ? memchr(target.ptr, '?', target.len) : NULL;
 
     return query != NULL
                ? (rwith_slice){ target.ptr, (size_t)(query - target.ptr) }
@@ -140,7 +140,8 @@ static void hit_insert(struct finder *f,
         f->hits[i] = f->hits[i - 1];
         f->path_lens[i] = f->path_lens[i - 1];
     }
-    f->hits[at] = (rwith_recall_hit){ .in = entry->in, .name = entry->name,
+    f->hits[at] = (rwith_recall_hit){ .in = entry->in,
+                                      .name = entry->name,
                                       .value = entry->value,
                                       .has_value = entry->has_value };
     f->path_lens[at] = (uint16_t)entry->path.len;
@@ -156,8 +157,7 @@ static void find_in(struct finder *f, uint64_t hash)
             rwith__recall_slot(f->recall, i);
         struct rwith__recall_entry entry;
 
-        if (slot->hash == hash &&
-            !rwith__recall_is_expired(slot, f->now_s)) {
+        if (slot->hash == hash && !rwith__recall_is_expired(slot, f->now_s)) {
             rwith__recall_entry(f->recall, i, &entry);
             if (applies(&entry, f->req)) {
                 touch(f->recall, i, f->now_s);
@@ -192,7 +192,8 @@ size_t rwith_recall_find(rwith_recall *recall, const rwith_request *req,
     return f.count;
 }
 
-/* --- learn ------------------------------------------------------------------ */
+/* --- learn ------------------------------------------------------------------
+ */
 
 int rwith__recall_judge(const struct rwith__recall_entry *entry)
 {
@@ -200,18 +201,17 @@ int rwith__recall_judge(const struct rwith__recall_entry *entry)
 
     if (entry->origin.host.len == 0 ||
         entry->origin.host.len > RWITH__RECALL_HOST_MAX ||
-        entry->origin.port == 0 ||
-        entry->path.len > RWITH__RECALL_PATH_MAX ||
+        entry->origin.port == 0 || entry->path.len > RWITH__RECALL_PATH_MAX ||
         entry->method.len > RWITH__RECALL_METHOD_MAX ||
         !rwith_requirement_name_ok(entry->in, entry->name) ||
         (entry->in == RWITH_IN_HEADER &&
          !rwith_trust_field_may_be_set(entry->name))) {
         return RWITH_ERANGE;
     }
-    if (has_value ? entry->in == RWITH_IN_AUTHORIZATION ||
-                        !rwith_trust_value_ok(entry->value,
-                                              RWITH_RECALL_VALUE_MAX)
-                  : entry->value.len > 0) {
+    if (has_value
+            ? entry->in == RWITH_IN_AUTHORIZATION ||
+                  !rwith_trust_value_ok(entry->value, RWITH_RECALL_VALUE_MAX)
+            : entry->value.len > 0) {
         return RWITH_ERANGE;
     }
     return RWITH_OK;
@@ -246,8 +246,7 @@ static void share_add(struct share *share, const rwith_recall *recall,
                       uint32_t i, const struct rwith__recall_entry *there,
                       const struct rwith__recall_entry *entry)
 {
-    const struct rwith__recall_slot *slot =
-        rwith__recall_slot_const(recall, i);
+    const struct rwith__recall_slot *slot = rwith__recall_slot_const(recall, i);
 
     if (is_same(there, entry)) {
         share->same = i;
@@ -299,11 +298,10 @@ static struct share share_count(const rwith_recall *recall,
 }
 
 int rwith__recall_keep(rwith_recall *recall,
-                       const struct rwith__recall_entry *entry,
-                       uint64_t now_s)
+                       const struct rwith__recall_entry *entry, uint64_t now_s)
 {
-    uint64_t hash = rwith__recall_hash(recall, &entry->origin,
-                                       entry->has_value, entry->client);
+    uint64_t hash = rwith__recall_hash(recall, &entry->origin, entry->has_value,
+                                       entry->client);
     struct share share = share_count(recall, entry, hash);
     uint32_t cap = entry->has_value ? RWITH_RECALL_CLIENTS_MAX
                                     : RWITH_RECALL_PER_ORIGIN_MAX;
@@ -362,7 +360,8 @@ int rwith_recall_learn(rwith_recall *recall, const rwith_request *req,
     return err == RWITH_OK ? rwith__recall_keep(recall, &e, now_s) : err;
 }
 
-/* --- forget ----------------------------------------------------------------- */
+/* --- forget -----------------------------------------------------------------
+ */
 
 static void forget_in(rwith_recall *recall, const rwith_request *req,
                       const rwith_recall_hit *wanted, uint64_t hash)
@@ -398,7 +397,7 @@ void rwith_recall_forget(rwith_recall *recall, const rwith_request *req,
 {
     forget_in(recall, req, entry,
               rwith__recall_hash(recall, &req->origin, false, 0));
-    forget_in(recall, req, entry,
-              rwith__recall_hash(recall, &req->origin, true,
-                                 client_of(recall, req)));
+    forget_in(
+        recall, req, entry,
+        rwith__recall_hash(recall, &req->origin, true, client_of(recall, req)));
 }

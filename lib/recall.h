@@ -15,10 +15,10 @@
 
 #include "lib/hash.h"
 
-#define RWITH__RECALL_NONE UINT32_MAX
-#define RWITH__RECALL_HOST_MAX 255
-#define RWITH__RECALL_PATH_MAX 1024
-#define RWITH__RECALL_METHOD_MAX 32
+#define RWITH__RECALL_NONE           UINT32_MAX
+#define RWITH__RECALL_HOST_MAX       255
+#define RWITH__RECALL_PATH_MAX       1024
+#define RWITH__RECALL_METHOD_MAX     32
 #define RWITH__RECALL_PER_CLIENT_MAX 16 /* values of one client, one origin */
 
 /* What makes two entries the same, and what is remembered with it. */
@@ -65,8 +65,8 @@ struct rwith_recall {
     uint64_t tick;
     uint32_t bucket_count; /* a power of two */
     uint32_t slot_count;
-    uint32_t free_slots; /* the first of the list */
-    uint32_t count;      /* entries */
+    uint32_t free_slots;  /* the first of the list */
+    uint32_t count;       /* entries */
     uint32_t value_count; /* of them with a value */
     uint32_t pool_size;
     uint32_t pool_used; /* records, dead ones too */
@@ -78,8 +78,8 @@ struct rwith_recall {
 uint32_t *rwith__recall_buckets(rwith_recall *recall);
 struct rwith__recall_slot *rwith__recall_slot(rwith_recall *recall,
                                               uint32_t slot);
-const struct rwith__recall_slot *
-rwith__recall_slot_const(const rwith_recall *recall, uint32_t slot);
+const struct rwith__recall_slot *rwith__recall_slot_const(
+    const rwith_recall *recall, uint32_t slot);
 
 /* The entry in a slot that is in use; its slices lie in the block. */
 void rwith__recall_entry(const rwith_recall *recall, uint32_t slot,
@@ -106,7 +106,8 @@ bool rwith__recall_is_expired(const struct rwith__recall_slot *slot,
 /* Is the whole block as this version writes it? */
 bool rwith__recall_validate(const rwith_recall *recall, size_t size);
 
-/* --- recall.c --------------------------------------------------------------- */
+/* --- recall.c ---------------------------------------------------------------
+ */
 
 uint64_t rwith__recall_hash(const rwith_recall *recall,
                             const rwith_origin *origin, bool has_value,
@@ -117,7 +118,6 @@ int rwith__recall_judge(const struct rwith__recall_entry *entry);
 
 /* Remember an entry that has been judged, with its caps. */
 int rwith__recall_keep(rwith_recall *recall,
-                       const struct rwith__recall_entry *entry,
-                       uint64_t now_s);
+                       const struct rwith__recall_entry *entry, uint64_t now_s);
 
 #endif

@@ -9,12 +9,12 @@
 
 #include "lib/arena.h"
 
-#define MAGIC UINT64_C(0x316c6c6163657277) /* "rwecall1" */
-#define BYTES_PER_SLOT 256 /* of the whole block */
-#define SLOTS_MAX 65536
-#define SIZE_MAX_USED ((size_t)SLOTS_MAX * 4096)
-#define RECORD_ALIGN 8
-#define EVICT_SHARE 16 /* this part of the pool is freed at once */
+#define MAGIC          UINT64_C(0x316c6c6163657277) /* "rwecall1" */
+#define BYTES_PER_SLOT 256                          /* of the whole block */
+#define SLOTS_MAX      65536
+#define SIZE_MAX_USED  ((size_t)SLOTS_MAX * 4096)
+#define RECORD_ALIGN   8
+#define EVICT_SHARE    16 /* this part of the pool is freed at once */
 
 static size_t align(size_t size)
 {
@@ -51,8 +51,8 @@ struct rwith__recall_slot *rwith__recall_slot(rwith_recall *recall,
     return &slots[slot];
 }
 
-const struct rwith__recall_slot *
-rwith__recall_slot_const(const rwith_recall *recall, uint32_t slot)
+const struct rwith__recall_slot *rwith__recall_slot_const(
+    const rwith_recall *recall, uint32_t slot)
 {
     const struct rwith__recall_slot *slots =
         (const void *)((const char *)recall + slots_at(recall));
@@ -66,8 +66,8 @@ static struct rwith__recall_record *record_at(rwith_recall *recall,
     return (void *)((char *)recall + pool_at(recall) + offset);
 }
 
-static const struct rwith__recall_record *
-record_at_const(const rwith_recall *recall, uint32_t offset)
+static const struct rwith__recall_record *record_at_const(
+    const rwith_recall *recall, uint32_t offset)
 {
     return (const void *)((const char *)recall + pool_at(recall) + offset);
 }
@@ -87,7 +87,8 @@ bool rwith__recall_is_expired(const struct rwith__recall_slot *slot,
            now_s - slot->used_s > RWITH_RECALL_TTL_S_DEFAULT;
 }
 
-/* --- a new block ------------------------------------------------------------ */
+/* --- a new block ------------------------------------------------------------
+ */
 
 /* The sizes that follow from the block's; false: it is too small. */
 static bool layout(size_t size, rwith_recall *ret)
@@ -137,15 +138,14 @@ int rwith_recall_init(void *mem, size_t size,
     return RWITH_OK;
 }
 
-/* --- entries ------------------------------------------------------------------ */
+/* --- entries
+ * ------------------------------------------------------------------ */
 
 void rwith__recall_entry(const rwith_recall *recall, uint32_t slot,
                          struct rwith__recall_entry *ret)
 {
-    const struct rwith__recall_slot *s =
-        rwith__recall_slot_const(recall, slot);
-    const struct rwith__recall_record *r =
-        record_at_const(recall, s->record);
+    const struct rwith__recall_slot *s = rwith__recall_slot_const(recall, slot);
+    const struct rwith__recall_record *r = record_at_const(recall, s->record);
     const char *bytes = (const char *)(r + 1);
 
     ret->origin.scheme = r->is_https ? RWITH_LIT("https") : RWITH_LIT("http");
@@ -169,8 +169,8 @@ void rwith__recall_remove(rwith_recall *recall, uint32_t slot)
 {
     struct rwith__recall_slot *s = rwith__recall_slot(recall, slot);
     struct rwith__recall_record *r = record_at(recall, s->record);
-    uint32_t *link = &rwith__recall_buckets(
-        recall)[s->hash & (recall->bucket_count - 1)];
+    uint32_t *link =
+        &rwith__recall_buckets(recall)[s->hash & (recall->bucket_count - 1)];
     uint32_t size = r->size;
 
     while (*link != slot) {
@@ -269,8 +269,7 @@ bool rwith__recall_insert(rwith_recall *recall, uint64_t hash,
 {
     size_t size = align(sizeof(struct rwith__recall_record) +
                         entry->origin.host.len + entry->method.len +
-                        entry->path.len + entry->name.len +
-                        entry->value.len);
+                        entry->path.len + entry->name.len + entry->value.len);
     struct rwith__recall_record *r;
     struct rwith__recall_slot *s;
     uint32_t *bucket, slot;
@@ -281,13 +280,14 @@ bool rwith__recall_insert(rwith_recall *recall, uint64_t hash,
     }
     slot = recall->free_slots;
     s = rwith__recall_slot(recall, slot);
-    bucket = &rwith__recall_buckets(
-        recall)[hash & (recall->bucket_count - 1)];
+    bucket = &rwith__recall_buckets(recall)[hash & (recall->bucket_count - 1)];
     recall->free_slots = s->next;
-    *s = (struct rwith__recall_slot){
-        .hash = hash, .client = entry->client, .used_s = now_s,
-        .tick = ++recall->tick, .record = recall->pool_used, .next = *bucket
-    };
+    *s = (struct rwith__recall_slot){ .hash = hash,
+                                      .client = entry->client,
+                                      .used_s = now_s,
+                                      .tick = ++recall->tick,
+                                      .record = recall->pool_used,
+                                      .next = *bucket };
     *bucket = slot;
     r = record_at(recall, recall->pool_used);
     *r = (struct rwith__recall_record){
@@ -316,7 +316,8 @@ bool rwith__recall_insert(rwith_recall *recall, uint64_t hash,
     return true;
 }
 
-/* --- is a block one of ours? -------------------------------------------------- */
+/* --- is a block one of ours?
+ * -------------------------------------------------- */
 
 static bool head_ok(const rwith_recall *recall, size_t size)
 {
@@ -422,8 +423,7 @@ static bool lists_ok(const rwith_recall *recall)
     }
     for (uint32_t i = recall->free_slots; i != RWITH__RECALL_NONE;) {
         if (i >= recall->slot_count || total++ >= recall->slot_count ||
-            rwith__recall_slot_const(recall, i)->record !=
-                RWITH__RECALL_NONE) {
+            rwith__recall_slot_const(recall, i)->record != RWITH__RECALL_NONE) {
             return false;
         }
         i = rwith__recall_slot_const(recall, i)->next;

@@ -24,11 +24,12 @@
 #include "lib/config_line.h"
 
 #define VERSION_LINE "retrywith-recall 1\n"
-#define HEX_LOWER "0123456789abcdef"
+#define HEX_LOWER    "0123456789abcdef"
 #define LINE_MAX_LEN (24 * 1024) /* more than the longest that is written */
-#define DECIMAL_MAX 20
+#define DECIMAL_MAX  20
 
-/* --- writing ---------------------------------------------------------------- */
+/* --- writing ----------------------------------------------------------------
+ */
 
 struct writer {
     char *buf;
@@ -101,8 +102,7 @@ static void client_bytes(uint64_t client, uint8_t bytes[8])
     }
 }
 
-static void put_entry(struct writer *w,
-                      const struct rwith__recall_entry *entry,
+static void put_entry(struct writer *w, const struct rwith__recall_entry *entry,
                       uint64_t used_s)
 {
     uint8_t client[8];
@@ -167,7 +167,8 @@ size_t rwith_recall_save(const rwith_recall *recall, bool with_values,
     return w.len;
 }
 
-/* --- reading ---------------------------------------------------------------- */
+/* --- reading ----------------------------------------------------------------
+ */
 
 struct reading {
     rwith_recall *recall;
@@ -249,8 +250,8 @@ static int origin_read(struct reading *r)
     /* The line's bytes are gone with the next one: the origin stays. */
     memcpy(r->host, text.ptr, text.len);
     text.ptr = r->host;
-    if (rwith_origin_parse(text, r->host, sizeof(r->host), &r->origin,
-                           NULL) != RWITH_OK) {
+    if (rwith_origin_parse(text, r->host, sizeof(r->host), &r->origin, NULL) !=
+        RWITH_OK) {
         return unexpected(r, "an origin with its port");
     }
     r->has_origin = true;
@@ -258,8 +259,7 @@ static int origin_read(struct reading *r)
 }
 
 /* "client", "path", "method", "jar", "used", in that order. */
-static int attributes_read(struct reading *r,
-                           struct rwith__recall_entry *entry,
+static int attributes_read(struct reading *r, struct rwith__recall_entry *entry,
                            uint64_t *ret_used_s)
 {
     uint8_t client[8];
@@ -342,7 +342,8 @@ static int entry_read(struct reading *r, bool has_value)
 
         return rwith__config_fail(r->diag, r->line.number, 0,
                                   "a name, path or value that is never sent "
-                                  "or over its limit", none, NULL);
+                                  "or over its limit",
+                                  none, NULL);
     }
     if (used.used_s > r->now_s) {
         used.used_s = r->now_s; /* written under another clock */
@@ -407,7 +408,7 @@ static int text_read(struct reading *r, rwith_slice text, char *copy)
         reader.line = number++;
         err = rwith__config_next(&reader, &r->line, r->diag);
         if (err == RWITH_OK && r->line.word_count > 0) {
-            err = has_version          ? line_read(r)
+            err = has_version            ? line_read(r)
                   : is_version(&r->line) ? RWITH_OK
                                          : unexpected(r, "retrywith-recall 1");
             has_version = true;

@@ -54,7 +54,8 @@ void rwith_supply_free(rwith_supply *supply)
     rwith__memory_free(supply->mem, supply);
 }
 
-/* --- the index by origin --------------------------------------------------- */
+/* --- the index by origin ---------------------------------------------------
+ */
 
 static size_t bucket_of(const rwith_origin *origin)
 {
@@ -107,7 +108,8 @@ void rwith__supply_truncate(rwith_supply *supply, size_t id)
     }
 }
 
-/* --- entries --------------------------------------------------------------- */
+/* --- entries ---------------------------------------------------------------
+ */
 
 bool rwith__supply_name_ok(rwith_place in, rwith_slice name)
 {
@@ -193,19 +195,19 @@ size_t rwith_supply_count(const rwith_supply *supply)
     return supply->count;
 }
 
-const rwith_supply_entry *rwith_supply_at(const rwith_supply *supply,
-                                          size_t id)
+const rwith_supply_entry *rwith_supply_at(const rwith_supply *supply, size_t id)
 {
     assert(id < supply->count);
     return &supply->slots[id].entry;
 }
 
-/* --- values ---------------------------------------------------------------- */
+/* --- values ----------------------------------------------------------------
+ */
 
 static int value_judge(const rwith_supply_entry *entry, rwith_slice value)
 {
-    bool wants_colon = entry->auth == RWITH_AUTH_BASIC ||
-                       entry->auth == RWITH_AUTH_DIGEST;
+    bool wants_colon =
+        entry->auth == RWITH_AUTH_BASIC || entry->auth == RWITH_AUTH_DIGEST;
     bool is_line = entry->in == RWITH_IN_HEADER ||
                    entry->in == RWITH_IN_COOKIE ||
                    entry->in == RWITH_IN_AUTHORIZATION;
@@ -258,18 +260,18 @@ int rwith_supply_fill(rwith_supply *supply, size_t id, rwith_slice value)
     return RWITH_OK;
 }
 
-bool rwith_supply_value(const rwith_supply *supply, size_t id,
-                        rwith_slice *ret)
+bool rwith_supply_value(const rwith_supply *supply, size_t id, rwith_slice *ret)
 {
     if (id >= supply->count || supply->slots[id].value == NULL) {
         return false;
     }
-    *ret = (rwith_slice){ supply->slots[id].value,
-                          supply->slots[id].value_len };
+    *ret =
+        (rwith_slice){ supply->slots[id].value, supply->slots[id].value_len };
     return true;
 }
 
-/* --- a value that is at hand ----------------------------------------------- */
+/* --- a value that is at hand -----------------------------------------------
+ */
 
 static int entry_own(rwith_supply *supply, rwith_supply_entry *entry)
 {
@@ -287,8 +289,9 @@ static int entry_own(rwith_supply *supply, rwith_supply_entry *entry)
 int rwith_supply_give(rwith_supply *supply, const rwith_origin *origin,
                       rwith_place in, rwith_slice name, rwith_slice value)
 {
-    rwith_supply_entry entry = { .origin = *origin, .in = in, .name = name,
-                                 .kind = RWITH_SUPPLY_LITERAL };
+    rwith_supply_entry entry = {
+        .origin = *origin, .in = in, .name = name, .kind = RWITH_SUPPLY_LITERAL
+    };
     size_t before = supply->count;
     size_t id;
     int err;

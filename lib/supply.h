@@ -9,7 +9,7 @@
 
 #include "lib/arena.h"
 
-#define RWITH__SUPPLY_NONE UINT16_MAX /* no entry */
+#define RWITH__SUPPLY_NONE    UINT16_MAX /* no entry */
 #define RWITH__SUPPLY_BUCKETS 64
 
 struct rwith__supply_slot {

@@ -41,7 +41,7 @@ static const struct source {
     { "ask", RWITH_SUPPLY_ASK, NULL },
 };
 
-#define SOURCES_EXPECTED "env, file, command, value or ask"
+#define SOURCES_EXPECTED  "env, file, command, value or ask"
 #define KEYWORDS_EXPECTED "origin, header, query, cookie, body or auth"
 
 static const struct place {
@@ -118,8 +118,7 @@ static int origin_read(struct reading *r)
     if (lower == NULL) {
         return RWITH_ENOMEM;
     }
-    if (rwith_origin_parse(url, lower, url.len, &r->origin, NULL) !=
-        RWITH_OK) {
+    if (rwith_origin_parse(url, lower, url.len, &r->origin, NULL) != RWITH_OK) {
         return rwith__config_unexpected(&r->line, 1, expected, r->diag);
     }
     r->has_origin = true;
@@ -149,8 +148,7 @@ static int name_read(struct reading *r, const struct place *place,
     } else if (rwith_slice_equal_nocase(name, RWITH_LIT("Cookie")) &&
                place->in == RWITH_IN_HEADER) {
         return unexpected(r, "another field: Cookie is set by cookie");
-    } else if (place->in == RWITH_IN_HEADER &&
-               rwith__ascii_is_token(name) &&
+    } else if (place->in == RWITH_IN_HEADER && rwith__ascii_is_token(name) &&
                !rwith_trust_field_may_be_set(name)) {
         return unexpected(r, "a field that does not frame, route or "
                              "condition the request");
@@ -188,13 +186,12 @@ static int words_read(struct reading *r, const struct source *source,
     } else if (end >= 2 && is_send_always(r, end - 2)) {
         end -= 2;
     }
-    if (end <= r->at ||
-        (r->line.words[r->at].text.len == 0 &&
-         source->kind != RWITH_SUPPLY_LITERAL)) {
+    if (end <= r->at || (r->line.words[r->at].text.len == 0 &&
+                         source->kind != RWITH_SUPPLY_LITERAL)) {
         return unexpected(r, source->argument);
     }
-    words = rwith__arena_alloc(&r->supply->arena,
-                               (end - r->at) * sizeof(*words));
+    words =
+        rwith__arena_alloc(&r->supply->arena, (end - r->at) * sizeof(*words));
     if (words == NULL) {
         return RWITH_ENOMEM;
     }
@@ -207,11 +204,10 @@ static int words_read(struct reading *r, const struct source *source,
 
 static int source_read(struct reading *r, rwith_supply_entry *entry)
 {
-    bool may_lack = entry->in == RWITH_IN_AUTHORIZATION &&
-                    !scheme_needs_value(entry->auth);
+    bool may_lack =
+        entry->in == RWITH_IN_AUTHORIZATION && !scheme_needs_value(entry->auth);
 
-    if (may_lack &&
-        (r->at == r->line.word_count || is_send_always(r, r->at))) {
+    if (may_lack && (r->at == r->line.word_count || is_send_always(r, r->at))) {
         entry->kind = RWITH_SUPPLY_NONE;
         return RWITH_OK;
     }
@@ -247,8 +243,7 @@ static int literal_fill(struct reading *r, size_t id, rwith_slice value,
 /* "header NAME SOURCE [send always]" and the like */
 static int entry_read(struct reading *r, const struct place *place)
 {
-    rwith_supply_entry entry = { .origin = r->origin,
-                                 .line = r->line.number };
+    rwith_supply_entry entry = { .origin = r->origin, .line = r->line.number };
     rwith_slice literal = { "", 0 };
     size_t id = r->supply->count;
     size_t literal_at;
@@ -351,7 +346,8 @@ int rwith_supply_read(rwith_supply *supply, rwith_slice text,
     return RWITH_OK;
 }
 
-/* --- --give ----------------------------------------------------------------- */
+/* --- --give -----------------------------------------------------------------
+ */
 
 /* "env:NAME", "@FILE", or the value; without "=" the person is asked. */
 static rwith_supply_kind give_source(rwith_slice *text)
@@ -385,8 +381,7 @@ static int give_fail(rwith_diagnostic *diag, size_t column, const char *what,
 }
 
 /* Cut "header NAME=TEXT". */
-static int give_cut(rwith_slice line, struct given *ret,
-                    rwith_diagnostic *diag)
+static int give_cut(rwith_slice line, struct given *ret, rwith_diagnostic *diag)
 {
     rwith_slice rest = rwith_slice_trim(line);
     const char *space = rest.len > 0 ? memchr(rest.ptr, ' ', rest.len) : NULL;
@@ -401,14 +396,15 @@ static int give_cut(rwith_slice line, struct given *ret,
         }
     }
     if (ret->place == NULL) {
-        return give_fail(diag, 1, "expected header, query, cookie, body or "
-                                  "auth, found ", word);
+        return give_fail(diag, 1,
+                         "expected header, query, cookie, body or "
+                         "auth, found ",
+                         word);
     }
     ret->name = rwith_slice_trim(
         (rwith_slice){ word.ptr + word.len, rest.len - word.len });
     ret->name_column = rest.len - ret->name.len + 1;
-    sign = ret->name.len > 0 ? memchr(ret->name.ptr, '=', ret->name.len)
-                             : NULL;
+    sign = ret->name.len > 0 ? memchr(ret->name.ptr, '=', ret->name.len) : NULL;
     if (sign != NULL) {
         size_t name_len = (size_t)(sign - ret->name.ptr);
 
@@ -426,13 +422,12 @@ static int give_entry(rwith_supply *supply, const struct given *given,
     rwith_slice text = given->text;
     rwith_slice *words = rwith__arena_alloc(arena, sizeof(*words));
 
-    entry->kind = given->has_text ? give_source(&text)
-                  : entry->auth != RWITH_AUTH_NONE &&
-                          !scheme_needs_value(entry->auth)
-                      ? RWITH_SUPPLY_NONE
-                      : RWITH_SUPPLY_ASK;
-    if (words == NULL ||
-        !rwith__arena_copy(arena, entry->name, &entry->name) ||
+    entry->kind =
+        given->has_text ? give_source(&text)
+        : entry->auth != RWITH_AUTH_NONE && !scheme_needs_value(entry->auth)
+            ? RWITH_SUPPLY_NONE
+            : RWITH_SUPPLY_ASK;
+    if (words == NULL || !rwith__arena_copy(arena, entry->name, &entry->name) ||
         !rwith__arena_copy(arena, entry->origin.scheme,
                            &entry->origin.scheme) ||
         !rwith__arena_copy(arena, entry->origin.host, &entry->origin.host) ||
@@ -475,7 +470,8 @@ int rwith_supply_give_line(rwith_supply *supply, const rwith_origin *origin,
     if (err == RWITH_EDUPLICATE || err == RWITH_EFULL) {
         return give_fail(reterr_diag, given.name_column,
                          err == RWITH_EFULL ? "too many values"
-                                            : "given twice: ", given.name);
+                                            : "given twice: ",
+                         given.name);
     }
     return err == RWITH_ESYNTAX || err == RWITH_ERANGE
                ? give_fail(reterr_diag, given.name_column,

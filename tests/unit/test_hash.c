@@ -7,14 +7,10 @@ static const struct row {
     size_t len;
     uint64_t want;
 } rows[] = {
-    { 0, UINT64_C(0x726fdb47dd0e0e31) },
-    { 1, UINT64_C(0x74f839c593dc67fd) },
-    { 2, UINT64_C(0x0d6c8009d9a94f5a) },
-    { 3, UINT64_C(0x85676696d7fb7e2d) },
-    { 7, UINT64_C(0xab0200f58b01d137) },
-    { 8, UINT64_C(0x93f5f5799a932462) },
-    { 15, UINT64_C(0xa129ca6149be45e5) },
-    { 63, UINT64_C(0x958a324ceb064572) },
+    { 0, UINT64_C(0x726fdb47dd0e0e31) },  { 1, UINT64_C(0x74f839c593dc67fd) },
+    { 2, UINT64_C(0x0d6c8009d9a94f5a) },  { 3, UINT64_C(0x85676696d7fb7e2d) },
+    { 7, UINT64_C(0xab0200f58b01d137) },  { 8, UINT64_C(0x93f5f5799a932462) },
+    { 15, UINT64_C(0xa129ca6149be45e5) }, { 63, UINT64_C(0x958a324ceb064572) },
 };
 
 int main(int argc, char **argv)
