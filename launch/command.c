@@ -19,10 +19,20 @@
 
 /* What a password store, a keyring and Kerberos need, and nothing else. */
 static const char *const kept_variables[] = {
-    "PATH",          "HOME",      "USER",       "LOGNAME",
-    "LANG",          "LC_ALL",    "TZ",         "XDG_RUNTIME_DIR",
-    "SSH_AUTH_SOCK", "GPG_TTY",   "KRB5CCNAME", "DBUS_SESSION_BUS_ADDRESS",
-    "GNUPGHOME",     "PASSWORD_STORE_DIR",
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "XDG_RUNTIME_DIR",
+    "SSH_AUTH_SOCK",
+    "GPG_TTY",
+    "KRB5CCNAME",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "GNUPGHOME",
+    "PASSWORD_STORE_DIR",
 };
 
 #define KEPT_COUNT (sizeof(kept_variables) / sizeof(kept_variables[0]))
@@ -36,8 +46,7 @@ static uint64_t now_ms(void)
 }
 
 /* folder/name, when it can be run. */
-static char *runnable(const char *folder, size_t folder_len,
-                      rwith_slice name)
+static char *runnable(const char *folder, size_t folder_len, rwith_slice name)
 {
     size_t size = folder_len + 1 + name.len + 1;
     char *path = malloc(size);
@@ -162,8 +171,9 @@ static int gather(int fd, rwith_file *file, rwith_problem *reterr)
         int left = now < end_ms ? (int)(end_ms - now) : 0;
 
         if (left == 0 || poll(&ready, 1, left) == 0) {
-            rwith_problem_set(reterr, "a command gave no value within %d s, "
-                                      "look why it takes so long",
+            rwith_problem_set(reterr,
+                              "a command gave no value within %d s, "
+                              "look why it takes so long",
                               RWITH_COMMAND_MS / 1000);
             return RWITH_EFILE;
         }
@@ -177,8 +187,9 @@ static int gather(int fd, rwith_file *file, rwith_problem *reterr)
         }
         file->len += (size_t)got;
         if (file->len > RWITH_COMMAND_OUTPUT_MAX) {
-            rwith_problem_set(reterr, "a command printed more than %d "
-                                      "bytes, let it print the value only",
+            rwith_problem_set(reterr,
+                              "a command printed more than %d "
+                              "bytes, let it print the value only",
                               RWITH_COMMAND_OUTPUT_MAX);
             return RWITH_EFILE;
         }
@@ -208,8 +219,8 @@ static bool child_succeeded(pid_t child, bool is_wanted)
            WEXITSTATUS(status) == 0;
 }
 
-int rwith_command_run(const rwith_slice *words, size_t count,
-                      rwith_file *ret, rwith_problem *reterr)
+int rwith_command_run(const rwith_slice *words, size_t count, rwith_file *ret,
+                      rwith_problem *reterr)
 {
     rwith_file output = { NULL, 0, 0, false };
     char *path = count > 0 ? rwith_command_find(words[0]) : NULL;
@@ -239,8 +250,10 @@ int rwith_command_run(const rwith_slice *words, size_t count,
     ends[1] = -1;
     err = gather(ends[0], &output, reterr);
     if (!child_succeeded(child, err == RWITH_OK) && err == RWITH_OK) {
-        rwith_problem_set(reterr, "the command %s failed, run it by hand to "
-                                  "see why", path);
+        rwith_problem_set(reterr,
+                          "the command %s failed, run it by hand to "
+                          "see why",
+                          path);
         err = RWITH_EFILE;
     }
 out:

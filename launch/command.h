@@ -14,7 +14,7 @@ char *rwith_command_find(rwith_slice name);
 /** Run it and gather what it prints.
  * @param ret  rwith_file_free() it
  * @return #RWITH_OK, #RWITH_EFILE, #RWITH_ENOMEM */
-int rwith_command_run(const rwith_slice *words, size_t count,
-                      rwith_file *ret, rwith_problem *reterr);
+int rwith_command_run(const rwith_slice *words, size_t count, rwith_file *ret,
+                      rwith_problem *reterr);
 
 #endif

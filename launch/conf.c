@@ -4,12 +4,16 @@
  * backslash, and \t, \r, \n stand for themselves.  A dollar sign cannot be
  * kept where variables are interpolated; it is put through a variable.
  */
+#define _GNU_SOURCE
+
 #include <launch/conf.h>
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void put_bytes(rwith_conf *conf, const char *bytes, size_t len)
 {
@@ -73,6 +77,23 @@ static void put_quoted(rwith_conf *conf, const char *word, bool interpolates)
     }
 }
 
+/* nginx would look for it in its own folder. */
+static void put_path(rwith_conf *conf, const char *path, bool interpolates)
+{
+    char folder[PATH_MAX];
+    char whole[2 * PATH_MAX];
+
+    if (path[0] == '/') {
+        put_quoted(conf, path, interpolates);
+    } else if (getcwd(folder, sizeof(folder)) == NULL ||
+               strlen(path) >= PATH_MAX) {
+        conf->is_broken = true;
+    } else {
+        snprintf(whole, sizeof(whole), "%s/%s", folder, path);
+        put_quoted(conf, whole, interpolates);
+    }
+}
+
 static void put_number(rwith_conf *conf, unsigned long number)
 {
     char digits[24];
@@ -100,6 +121,12 @@ void rwith_conf_put(rwith_conf *conf, const char *template, ...)
             break;
         case 'v':
             put_quoted(conf, va_arg(args, const char *), true);
+            break;
+        case 'f':
+            put_path(conf, va_arg(args, const char *), false);
+            break;
+        case 'p':
+            put_path(conf, va_arg(args, const char *), true);
             break;
         case 'u':
             put_number(conf, va_arg(args, unsigned long));

@@ -27,6 +27,8 @@ typedef struct rwith_conf {
  *     %s  is a word, quoted
  *     %v  the same for a directive that interpolates variables: its dollar
  *         signs stay dollar signs
+ *     %f  the name of a file, made absolute and quoted as %s
+ *     %p  the same, quoted as %v
  *     %u  an unsigned long
  *     %r  text that is put as it is: never from outside
  *     %%  a per cent sign

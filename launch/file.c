@@ -38,21 +38,27 @@ static int file_check(const char *path, const struct stat *info,
                       rwith_file_trust trust, rwith_problem *reterr)
 {
     if (!S_ISREG(info->st_mode)) {
-        rwith_problem_set(reterr, "cannot read %s, it is no regular file, "
-                                  "give a file", path);
+        rwith_problem_set(reterr,
+                          "cannot read %s, it is no regular file, "
+                          "give a file",
+                          path);
         return RWITH_EFILE;
     }
     if (trust == RWITH_FILE_ANY) {
         return RWITH_OK;
     }
     if (info->st_uid != geteuid() && info->st_uid != 0) {
-        rwith_problem_set(reterr, "%s is not used, another user owns it, "
-                                  "make it yours (chown)", path);
+        rwith_problem_set(reterr,
+                          "%s is not used, another user owns it, "
+                          "make it yours (chown)",
+                          path);
         return RWITH_EFILE;
     }
     if ((info->st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-        rwith_problem_set(reterr, "%s is not used, others may write to it, "
-                                  "forbid it (chmod go-w)", path);
+        rwith_problem_set(reterr,
+                          "%s is not used, others may write to it, "
+                          "forbid it (chmod go-w)",
+                          path);
         return RWITH_EFILE;
     }
     return RWITH_OK;
@@ -63,9 +69,11 @@ int rwith_file_check_secret(const rwith_file *file, const char *path,
 {
     if ((file->mode & (S_IRGRP | S_IROTH)) != 0 &&
         (!file->is_roots || geteuid() == 0)) {
-        rwith_problem_set(reterr, "%s is not used, it holds secrets and "
-                                  "others may read it, forbid it "
-                                  "(chmod go-r)", path);
+        rwith_problem_set(reterr,
+                          "%s is not used, it holds secrets and "
+                          "others may read it, forbid it "
+                          "(chmod go-r)",
+                          path);
         return RWITH_EFILE;
     }
     return RWITH_OK;
@@ -105,8 +113,10 @@ static int file_slurp(int fd, const char *path, size_t max, rwith_file *file,
         }
         file->len += (size_t)got;
         if (file->len > max) {
-            rwith_problem_set(reterr, "%s is not used, it is longer than "
-                                      "%zu bytes, shorten it", path, max);
+            rwith_problem_set(reterr,
+                              "%s is not used, it is longer than "
+                              "%zu bytes, shorten it",
+                              path, max);
             return RWITH_EFILE;
         }
         if (got == 0) {
@@ -125,8 +135,10 @@ int rwith_file_read(const char *path, size_t max, rwith_file_trust trust,
     /* Without waiting: a pipe is refused, not read. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0 || fstat(fd, &info) != 0) {
-        rwith_problem_set(reterr, "cannot read %s, %s, check its name and "
-                                  "permissions", path, strerror(errno));
+        rwith_problem_set(reterr,
+                          "cannot read %s, %s, check its name and "
+                          "permissions",
+                          path, strerror(errno));
         goto out;
     }
     file.mode = info.st_mode & 07777;
@@ -208,8 +220,8 @@ int rwith_file_replace(const char *path, rwith_slice content,
         is_done = false;
     }
     if (!is_done) {
-        rwith_problem_set(reterr, "cannot write %s, %s, check the folder",
-                          path, strerror(errno));
+        rwith_problem_set(reterr, "cannot write %s, %s, check the folder", path,
+                          strerror(errno));
         if (fd >= 0) {
             unlink(name);
         }
@@ -234,8 +246,8 @@ int rwith_file_lock(const char *path, rwith_problem *reterr)
         }
     }
     if (fd < 0) {
-        rwith_problem_set(reterr, "cannot lock %s, %s, check the folder",
-                          path, strerror(errno));
+        rwith_problem_set(reterr, "cannot lock %s, %s, check the folder", path,
+                          strerror(errno));
     }
     free(name);
     return fd;
@@ -244,8 +256,8 @@ int rwith_file_lock(const char *path, rwith_problem *reterr)
 char *rwith_file_expand(const char *path, size_t len)
 {
     const char *home = getenv("HOME");
-    bool has_home = len >= 2 && path[0] == '~' && path[1] == '/' &&
-                    home != NULL;
+    bool has_home =
+        len >= 2 && path[0] == '~' && path[1] == '/' && home != NULL;
     size_t skip = has_home ? 1 : 0;
     size_t home_len = has_home ? strlen(home) : 0;
     char *whole = malloc(home_len + len - skip + 1);

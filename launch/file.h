@@ -23,9 +23,9 @@ void rwith_problem_set(rwith_problem *problem, const char *format, ...);
 
 /** What a file must be like. */
 typedef enum rwith_file_trust {
-    RWITH_FILE_ANY,    /**< content that is not acted upon */
-    RWITH_FILE_OWNED,  /**< ours or root's, writable by nobody else */
-    RWITH_FILE_SECRET  /**< and readable by nobody else; root's may be */
+    RWITH_FILE_ANY,   /**< content that is not acted upon */
+    RWITH_FILE_OWNED, /**< ours or root's, writable by nobody else */
+    RWITH_FILE_SECRET /**< and readable by nobody else; root's may be */
 } rwith_file_trust;
 
 /** A file's content; wipe and free it by rwith_file_free(). */

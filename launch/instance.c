@@ -460,11 +460,11 @@ static void say_ready(const rwith_instance_plan *plan)
     const rwith_listener *listener = plan->listener;
 
     if (listener->socket[0] != '\0') {
-        printf("retrywith: %s listening on unix:%s%s\n", plan->word,
-               listener->socket, plan->note);
+        printf("retrywith: %s listening on unix:%s\n", plan->word,
+               listener->socket);
     } else {
-        printf("retrywith: %s listening on %s://%s%s\n", plan->word,
-               plan->scheme, listener->authority, plan->note);
+        printf("retrywith: %s listening on %s://%s\n", plan->word, plan->scheme,
+               listener->authority);
     }
     fflush(stdout);
 }

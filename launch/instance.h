@@ -38,7 +38,6 @@ typedef struct rwith_instance {
 typedef struct rwith_instance_plan {
     const char *word;   /* "relay" */
     const char *scheme; /* "http" or "https" */
-    const char *note;   /* behind the address in the ready line; "" */
     const rwith_listener *listener;
     const rwith_conf *conf;
 

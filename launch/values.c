@@ -24,8 +24,8 @@ static void problem_of(rwith_problem *problem, const char *path,
     } else if (at->column == 0) {
         rwith_problem_set(problem, "%s:%zu: %s", path, at->line, at->text);
     } else {
-        rwith_problem_set(problem, "%s:%zu:%zu: %s", path, at->line,
-                          at->column, at->text);
+        rwith_problem_set(problem, "%s:%zu:%zu: %s", path, at->line, at->column,
+                          at->text);
     }
 }
 
@@ -96,8 +96,8 @@ int rwith_values_read_dialect(rwith_dialects *set, const char *path,
     rwith_diagnostic at = { 0, 0, "" };
     rwith_file file;
 
-    int err = rwith_file_read(path, RWITH_DIALECT_FILE_MAX,
-                              RWITH_FILE_OWNED, &file, reterr);
+    int err = rwith_file_read(path, RWITH_DIALECT_FILE_MAX, RWITH_FILE_OWNED,
+                              &file, reterr);
     if (err != RWITH_OK) {
         return err;
     }
@@ -116,8 +116,7 @@ int rwith_values_init(rwith_values *values, rwith_supply *supply)
 {
     values->supply = supply;
     values->count = rwith_supply_count(supply);
-    values->entries =
-        calloc(values->count + 1, sizeof(*values->entries));
+    values->entries = calloc(values->count + 1, sizeof(*values->entries));
     return values->entries != NULL ? RWITH_OK : RWITH_ENOMEM;
 }
 
@@ -133,9 +132,10 @@ static int value_put(rwith_values *values, size_t id, const char *what,
     int err = rwith_supply_fill(values->supply, id, value);
 
     if (err != RWITH_OK) {
-        rwith_problem_set(reterr, "the value of %s is not used, %s, "
-                                  "look at what it holds", what,
-                          rwith_err_text(err));
+        rwith_problem_set(reterr,
+                          "the value of %s is not used, %s, "
+                          "look at what it holds",
+                          what, rwith_err_text(err));
     }
     return err == RWITH_ENOMEM ? err : err != RWITH_OK ? RWITH_EFILE : err;
 }
@@ -152,8 +152,7 @@ static int value_from_env(rwith_values *values, size_t id, rwith_slice name,
     snprintf(text, sizeof(text), "%.*s", (int)name.len, name.ptr);
     const char *value = getenv(text);
     if (value == NULL) {
-        rwith_problem_set(reterr, "the variable %s is not set, set it",
-                          text);
+        rwith_problem_set(reterr, "the variable %s is not set, set it", text);
         return RWITH_EFILE;
     }
     return value_put(values, id, text, rwith_slice_of(value), reterr);
@@ -168,8 +167,8 @@ static int value_from_file(rwith_values *values, size_t id, rwith_slice name,
     if (path == NULL) {
         return RWITH_ENOMEM;
     }
-    int err = rwith_file_read(path, RWITH_SUPPLY_VALUE_MAX,
-                              RWITH_FILE_SECRET, &file, reterr);
+    int err = rwith_file_read(path, RWITH_SUPPLY_VALUE_MAX, RWITH_FILE_SECRET,
+                              &file, reterr);
     if (err == RWITH_OK) {
         rwith_slice value = { file.ptr, file.len };
 
@@ -191,16 +190,15 @@ static int value_from_command(rwith_values *values, size_t id,
                               rwith_problem *reterr)
 {
     rwith_file output = { NULL, 0, 0, false };
-    int err = rwith_command_run(entry->source, entry->source_count, &output,
-                                reterr);
+    int err =
+        rwith_command_run(entry->source, entry->source_count, &output, reterr);
 
     if (err != RWITH_OK) {
         return err;
     }
     const char *end = memchr(output.ptr, '\n', output.len);
-    rwith_slice value = {
-        output.ptr, end != NULL ? (size_t)(end - output.ptr) : output.len
-    };
+    rwith_slice value = { output.ptr, end != NULL ? (size_t)(end - output.ptr)
+                                                  : output.len };
     if (value.len > 0 && value.ptr[value.len - 1] == '\r') {
         value.len--;
     }
@@ -218,8 +216,7 @@ int rwith_values_fill(rwith_values *values, size_t id, uint64_t now_ms,
     bool is_filled = rwith_supply_value(values->supply, id, &value);
 
     if (entry->kind == RWITH_SUPPLY_LITERAL ||
-        entry->kind == RWITH_SUPPLY_ASK ||
-        entry->kind == RWITH_SUPPLY_NONE) {
+        entry->kind == RWITH_SUPPLY_ASK || entry->kind == RWITH_SUPPLY_NONE) {
         return RWITH_OK;
     }
     if (state->fetched_ms != 0 &&

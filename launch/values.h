@@ -12,9 +12,9 @@
 #include <retrywith/dialect.h>
 #include <retrywith/supply.h>
 
-#define RWITH_COMMAND_MS 10000        /**< a command may run */
+#define RWITH_COMMAND_MS         10000 /**< a command may run */
 #define RWITH_COMMAND_OUTPUT_MAX (64 * 1024)
-#define RWITH_COMMAND_EVERY_MS 60000  /**< and not again before */
+#define RWITH_COMMAND_EVERY_MS   60000 /**< and not again before */
 
 /** When which value was fetched.  Zero-initialise. */
 typedef struct rwith_values {

@@ -1,0 +1,74 @@
+/*
+ * relay.h: what a relay is told, and the configuration that it becomes.
+ */
+#ifndef RWITH_LAUNCH_RELAY_H
+#define RWITH_LAUNCH_RELAY_H
+
+#include <launch/conf.h>
+#include <launch/instance.h>
+#include <launch/listener.h>
+
+#include <retrywith/message.h>
+
+#include <limits.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct rwith_strings {
+    const char *const *items;
+    size_t count;
+} rwith_strings;
+
+typedef struct rwith_relay {
+    const char *listen;
+    const char *listen_cert; /* NULL: no TLS */
+    const char *listen_key;
+    rwith_strings names;
+    const char *to;
+    rwith_strings dialects;
+    const char *only;  /* NULL: all */
+    uint64_t attempts; /* 0: the default */
+    uint64_t max_wait_ms;
+    bool has_max_wait;
+    bool is_insecure;
+    const char *cacert;
+    const char *cert;
+    const char *key;
+    uint64_t timeout_ms;
+    uint64_t connect_timeout_ms;
+    uint64_t max_body; /* 0: no limit */
+    uint64_t workers;  /* 0: one for each processor, up to 4 */
+    const char *log;   /* NULL: none */
+    rwith_strings allow;
+    const char *password_file; /* of clients; NULL: none */
+    const char *module;
+    const char *supply; /* file; NULL: none */
+    rwith_strings gives;
+    const char *user;  /* "name:password" for Basic; NULL: none */
+    bool print_config; /* instead of running */
+
+    /* Filled by rwith_relay_check(). */
+    char to_lower[512];
+    rwith_origin origin;
+    char authority[300];
+    char authorities[PATH_MAX];
+} rwith_relay;
+
+/* Run it until it is told to end.  returns the exit status. */
+int rwith_relay_run(rwith_relay *relay);
+
+/* Look at everything that can be wrong before a server is started.  returns
+ * 0, or an exit status after a sentence. */
+int rwith_relay_check(rwith_relay *relay);
+
+/* Nobody beyond this machine may use the values. */
+int rwith_relay_check_exposure(const rwith_relay *relay,
+                               const rwith_listener *listener, bool has_values);
+
+/* supply: how nginx names the file with the values; NULL: none. */
+void rwith_relay_put_conf(const rwith_relay *relay,
+                          const rwith_instance *instance,
+                          const rwith_listener *listener, const char *supply,
+                          rwith_conf *conf);
+
+#endif

@@ -1,0 +1,318 @@
+/*
+ * relay_run.c: a relay's life: its dialects and values are read, handed to
+ * nginx, and read again when that is asked for or a minute has passed.
+ */
+#define _GNU_SOURCE
+
+#include <launch/relay.h>
+
+#include <launch/handover.h>
+#include <launch/instance.h>
+#include <launch/say.h>
+#include <launch/values.h>
+
+#include <retrywith/trust.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* What refreshes need. */
+struct life {
+    const rwith_relay *relay;
+    rwith_handover handover;
+    bool has_values;
+    bool changes_by_itself; /* values of files and commands are among them */
+};
+
+static uint64_t clock_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000 + 1;
+}
+
+static int say_problem(int err, const rwith_problem *problem)
+{
+    if (err == RWITH_EFILE) {
+        rwith_say("%s", problem->text);
+        return RWITH_LAUNCH_FILE;
+    }
+    rwith_say("%s", rwith_err_text(err));
+    return RWITH_LAUNCH_LIMIT;
+}
+
+/* --- dialects
+ * -------------------------------------------------------------------- */
+
+static int check_only(const rwith_relay *relay, rwith_dialects *set)
+{
+    rwith_slice unknown = { NULL, 0 };
+    char shown[200];
+    int err =
+        relay->only != NULL
+            ? rwith_dialects_only(set, rwith_slice_of(relay->only), &unknown)
+            : RWITH_OK;
+
+    if (err == RWITH_OK) {
+        return 0;
+    }
+    rwith_trust_escape(unknown, shown, sizeof(shown));
+    rwith_say("'%s' in --only is no dialect, 'retrywith fetch --help' tells "
+              "where they are listed",
+              shown);
+    return RWITH_LAUNCH_USAGE;
+}
+
+/* The module reads them too; here an error is still a start's. */
+static int check_dialects(const rwith_relay *relay)
+{
+    rwith_dialects *set = NULL;
+    rwith_problem problem;
+    int err = rwith_dialects_new(NULL, &set);
+    int status;
+
+    for (size_t i = 0; err == RWITH_OK && i < relay->dialects.count; i++) {
+        err =
+            rwith_values_read_dialect(set, relay->dialects.items[i], &problem);
+    }
+    status =
+        err == RWITH_OK ? check_only(relay, set) : say_problem(err, &problem);
+    rwith_dialects_free(set);
+    return status;
+}
+
+/* --- values
+ * ------------------------------------------------------------------------ */
+
+static int give_line(rwith_supply *supply, const rwith_relay *relay,
+                     const char *line)
+{
+    rwith_diagnostic diag;
+    int err = rwith_supply_give_line(supply, &relay->origin,
+                                     rwith_slice_of(line), &diag);
+
+    if (err == RWITH_OK) {
+        return 0;
+    }
+    if (err == RWITH_EFILE) {
+        rwith_say("--give: %s", diag.text);
+        return RWITH_LAUNCH_USAGE;
+    }
+    return say_problem(err, NULL);
+}
+
+static int give_user(rwith_supply *supply, const rwith_relay *relay)
+{
+    int err =
+        rwith_supply_give(supply, &relay->origin, RWITH_IN_AUTHORIZATION,
+                          RWITH_LIT("Basic"), rwith_slice_of(relay->user));
+
+    if (err == RWITH_OK) {
+        return 0;
+    }
+    rwith_say("--user wants NAME:PASSWORD, on one line");
+    return RWITH_LAUNCH_USAGE;
+}
+
+/* What the files and the command line say; no value is fetched yet. */
+static int read_supply(const rwith_relay *relay, rwith_supply *supply)
+{
+    rwith_problem problem;
+    int status = 0;
+    int err = RWITH_OK;
+
+    if (relay->supply != NULL) {
+        err = rwith_values_read_supply(supply, relay->supply, &problem);
+        if (err != RWITH_OK) {
+            return say_problem(err, &problem);
+        }
+    }
+    size_t first = rwith_supply_count(supply);
+    for (size_t i = 0; status == 0 && i < relay->gives.count; i++) {
+        status = give_line(supply, relay, relay->gives.items[i]);
+    }
+    if (status == 0 && relay->user != NULL) {
+        status = give_user(supply, relay);
+    }
+    if (status == 0) {
+        err = rwith_values_check(supply, first, "--give", &problem);
+        status = err == RWITH_OK ? 0 : say_problem(err, &problem);
+    }
+    return status;
+}
+
+static int fill(rwith_supply *supply)
+{
+    rwith_values values = { 0 };
+    rwith_problem problem;
+    int err = rwith_values_init(&values, supply);
+
+    for (size_t id = 0; err == RWITH_OK && id < rwith_supply_count(supply);
+         id++) {
+        err = rwith_values_fill(&values, id, clock_ms(), &problem);
+    }
+    rwith_values_free(&values);
+    return err == RWITH_OK ? 0 : say_problem(err, &problem);
+}
+
+static bool changes_by_itself(const rwith_supply *supply)
+{
+    for (size_t id = 0; id < rwith_supply_count(supply); id++) {
+        rwith_supply_kind kind = rwith_supply_at(supply, id)->kind;
+
+        if (kind == RWITH_SUPPLY_FILE || kind == RWITH_SUPPLY_COMMAND) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Read, fetch, hand over.  What nginx has stays when anything is wrong. */
+static int load(struct life *life, bool *ret_is_new)
+{
+    rwith_supply *supply = NULL;
+    int status = RWITH_LAUNCH_LIMIT;
+
+    *ret_is_new = false;
+    if (rwith_supply_new(NULL, &supply) != RWITH_OK) {
+        rwith_say("out of memory");
+        return status;
+    }
+    status = read_supply(life->relay, supply);
+    if (status == 0) {
+        status = fill(supply);
+    }
+    if (status == 0) {
+        status = rwith_handover_put(&life->handover, supply, ret_is_new);
+    }
+    if (status == 0) {
+        life->has_values = rwith_supply_count(supply) > 0;
+        life->changes_by_itself = changes_by_itself(supply);
+    }
+    rwith_supply_free(supply);
+    return status;
+}
+
+static rwith_refresh refresh(void *user, bool is_asked)
+{
+    struct life *life = user;
+    bool is_new;
+    int status;
+
+    if (!is_asked && !life->changes_by_itself) {
+        return RWITH_REFRESH_SAME;
+    }
+    status = load(life, &is_new);
+    if (status == 0 && is_asked) {
+        status = check_dialects(life->relay);
+    }
+    if (status != 0) {
+        rwith_say("the values and files that were read before are kept");
+        return RWITH_REFRESH_BAD;
+    }
+    return is_new ? RWITH_REFRESH_NEW : RWITH_REFRESH_SAME;
+}
+
+/* --- the whole
+ * ---------------------------------------------------------------------- */
+
+static int check_conf(const rwith_conf *conf)
+{
+    if (!conf->is_broken) {
+        return 0;
+    }
+    rwith_say("a name on the command line is too long for nginx (%d bytes)",
+              RWITH_CONF_WORD_MAX);
+    return RWITH_LAUNCH_USAGE;
+}
+
+static int print_conf(rwith_relay *relay)
+{
+    rwith_instance instance;
+    rwith_listener listener;
+    rwith_conf conf = { 0 };
+    int status = rwith_instance_open(&instance, relay->module, true);
+
+    if (status == 0) {
+        status = rwith_listener_open(relay->listen, true, &listener);
+    }
+    if (status == 0) {
+        rwith_relay_put_conf(relay, &instance, &listener, relay->supply, &conf);
+        status = check_conf(&conf);
+    }
+    if (status == 0) {
+        fputs(conf.text, stdout);
+    }
+    rwith_conf_free(&conf);
+    return status;
+}
+
+static int run_nginx(struct life *life, rwith_instance *instance,
+                     const rwith_listener *listener)
+{
+    const rwith_relay *relay = life->relay;
+    rwith_conf conf = { 0 };
+    rwith_instance_plan plan = {
+        .word = "relay",
+        .scheme = relay->listen_cert != NULL ? "https" : "http",
+        .listener = listener,
+        .conf = &conf,
+        .refresh = refresh,
+        .refreshes_by_time = true,
+        .user = life,
+    };
+
+    rwith_relay_put_conf(relay, instance, listener, life->handover.path, &conf);
+    int status = check_conf(&conf);
+    if (status == 0) {
+        status = rwith_instance_run(instance, &plan);
+    }
+    rwith_conf_free(&conf);
+    return status;
+}
+
+static int run(struct life *life)
+{
+    rwith_instance instance = { .log_fd = -1, .signal_fd = -1 };
+    rwith_listener listener = { .fd = -1 };
+    bool is_new;
+    int status = rwith_handover_open(&life->handover);
+
+    if (status == 0) {
+        status = load(life, &is_new);
+    }
+    if (status == 0) {
+        status = rwith_listener_open(life->relay->listen, false, &listener);
+    }
+    if (status == 0) {
+        status = rwith_relay_check_exposure(life->relay, &listener,
+                                            life->has_values);
+    }
+    if (status == 0) {
+        status = rwith_instance_open(&instance, life->relay->module, false);
+    }
+    if (status == 0) {
+        status = run_nginx(life, &instance, &listener);
+    }
+    rwith_instance_close(&instance);
+    rwith_listener_close(&listener);
+    return status;
+}
+
+int rwith_relay_run(rwith_relay *relay)
+{
+    struct life life = { .relay = relay, .handover = { .fd = -1 } };
+    int status = rwith_relay_check(relay);
+
+    if (status == 0) {
+        status = check_dialects(relay);
+    }
+    if (status == 0) {
+        status = relay->print_config ? print_conf(relay) : run(&life);
+    }
+    rwith_handover_close(&life.handover);
+    return status;
+}

@@ -1,0 +1,123 @@
+/*
+ * sandbox.c: the configuration of a sandbox, and its run.  What it answers
+ * is sandbox/'s.
+ */
+#define _GNU_SOURCE
+
+#include <launch/sandbox.h>
+
+#include <launch/conf.h>
+#include <launch/instance.h>
+#include <launch/listener.h>
+#include <launch/say.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* One worker: sessions and waits are remembered in it. */
+static void put_conf(const rwith_sandbox_server *server,
+                     const rwith_instance *instance,
+                     const rwith_listener *listener, rwith_conf *conf)
+{
+    bool is_tls = server->listen_cert != NULL;
+
+    rwith_instance_put_head(instance, conf, "sandbox", 1);
+    rwith_conf_put_dollar(conf);
+    if (server->log != NULL) {
+        rwith_conf_put(conf,
+                       "    log_format retrywith '$time_iso8601 $remote_addr "
+                       "\"$request\" $status '\n"
+                       "        '$body_bytes_sent $request_time';\n"
+                       "    access_log %p retrywith;\n",
+                       server->log);
+    } else {
+        rwith_conf_put(conf, "    access_log off;\n");
+    }
+    rwith_conf_put(conf, "    server {\n        listen %s%r;\n",
+                   listener->address, is_tls ? " ssl http2" : "");
+    if (is_tls) {
+        rwith_conf_put(conf,
+                       "        ssl_certificate %p;\n"
+                       "        ssl_certificate_key %p;\n"
+                       "        ssl_protocols TLSv1.2 TLSv1.3;\n",
+                       server->listen_cert, server->listen_key);
+    }
+    rwith_conf_put(conf,
+                   "        client_max_body_size %u;\n"
+                   "        location / {\n"
+                   "            retry_with_sandbox on;\n"
+                   "        }\n"
+                   "    }\n"
+                   "}\n",
+                   (unsigned long)server->max_body);
+}
+
+static int check(const rwith_sandbox_server *server)
+{
+    const char *files[] = { server->listen_cert, server->listen_key };
+
+    if ((files[0] == NULL) != (files[1] == NULL)) {
+        rwith_say("%s is of no use without %s",
+                  files[0] != NULL ? "--listen-cert" : "--listen-key",
+                  files[0] != NULL ? "--listen-key" : "--listen-cert");
+        return RWITH_LAUNCH_USAGE;
+    }
+    for (size_t i = 0; i < 2; i++) {
+        if (files[i] != NULL && access(files[i], R_OK) != 0) {
+            rwith_say("%s cannot be read: %s", files[i], strerror(errno));
+            return RWITH_LAUNCH_FILE;
+        }
+    }
+    return 0;
+}
+
+static int run(const rwith_sandbox_server *server, rwith_instance *instance,
+               const rwith_listener *listener)
+{
+    rwith_conf conf = { 0 };
+    rwith_instance_plan plan = {
+        .word = "sandbox",
+        .scheme = server->listen_cert != NULL ? "https" : "http",
+        .listener = listener,
+        .conf = &conf,
+    };
+    int status = 0;
+
+    put_conf(server, instance, listener, &conf);
+    if (conf.is_broken) {
+        rwith_say("a name on the command line is too long for nginx (%d "
+                  "bytes)",
+                  RWITH_CONF_WORD_MAX);
+        status = RWITH_LAUNCH_USAGE;
+    } else if (server->print_config) {
+        fputs(conf.text, stdout);
+    } else {
+        status = rwith_instance_run(instance, &plan);
+    }
+    rwith_conf_free(&conf);
+    return status;
+}
+
+int rwith_sandbox_run(const rwith_sandbox_server *server)
+{
+    rwith_instance instance = { .log_fd = -1, .signal_fd = -1 };
+    rwith_listener listener = { .fd = -1 };
+    int status = check(server);
+
+    if (status == 0) {
+        status = rwith_listener_open(server->listen, server->print_config,
+                                     &listener);
+    }
+    if (status == 0) {
+        status = rwith_instance_open(&instance, server->module,
+                                     server->print_config);
+    }
+    if (status == 0) {
+        status = run(server, &instance, &listener);
+    }
+    rwith_instance_close(&instance);
+    rwith_listener_close(&listener);
+    return status;
+}
