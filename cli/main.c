@@ -17,6 +17,10 @@ static const struct command {
     const char *about;
     int (*run)(int argc, char **argv);
 } commands[] = {
+    { "relay", "--to URL", "a proxy before a server, for clients that cannot",
+      rwith_command_relay },
+    { "sandbox", "", "a test origin that speaks every dialect",
+      rwith_command_sandbox },
     { NULL, NULL, NULL, NULL },
 };
 

@@ -63,8 +63,8 @@ static void print_option(const rwith_option *option)
         len = snprintf(left, sizeof(left), "-%c, --%s%s%s", option->letter,
                        option->name, space, argument);
     } else {
-        len = snprintf(left, sizeof(left), "    --%s%s%s", option->name,
-                       space, argument);
+        len = snprintf(left, sizeof(left), "    --%s%s%s", option->name, space,
+                       argument);
     }
     if (len > 26) {
         printf("  %s\n  %-26s %s\n", left, "", option->help);
@@ -95,8 +95,8 @@ static void print_help(const rwith_option_table *table)
 }
 
 /* Tell of an unknown option, and of the nearest that there is. */
-static void complain_unknown(const rwith_option_table *table,
-                             const char *word, size_t word_len)
+static void complain_unknown(const rwith_option_table *table, const char *word,
+                             size_t word_len)
 {
     char name[WORD_MAX] = "";
     const char *best = NULL;
@@ -194,8 +194,8 @@ static bool read_size(const char *text, uint64_t max, uint64_t *ret)
     static const struct {
         char letter;
         unsigned shift;
-    } units[] = { { '\0', 0 }, { 'k', 10 }, { 'K', 10 },
-                  { 'm', 20 }, { 'M', 20 }, { 'g', 30 }, { 'G', 30 } };
+    } units[] = { { '\0', 0 }, { 'k', 10 }, { 'K', 10 }, { 'm', 20 },
+                  { 'M', 20 }, { 'g', 30 }, { 'G', 30 } };
     uint64_t value;
 
     if (!take_digits(&text, max, &value)) {
@@ -302,8 +302,8 @@ static bool take_argument(struct reader *r, const rwith_option *option,
         return true;
     }
     if (r->next >= r->argc) {
-        rwith_complain("--%s lacks its argument, write --%s %s",
-                       option->name, option->name, option->argument);
+        rwith_complain("--%s lacks its argument, write --%s %s", option->name,
+                       option->name, option->argument);
         return false;
     }
     *ret = r->argv[r->next++];
@@ -360,8 +360,7 @@ static bool read_short(struct reader *r, const char *letters)
             return false;
         }
         bool has_rest = option->argument != NULL && letters[1] != '\0';
-        if (!take_argument(r, option, has_rest ? letters + 1 : NULL,
-                           &value) ||
+        if (!take_argument(r, option, has_rest ? letters + 1 : NULL, &value) ||
             !store(r, option, value)) {
             return false;
         }
@@ -414,13 +413,12 @@ static bool read_word(struct reader *r, const char *word, bool *options_end)
         *options_end = true;
         return true;
     }
-    return word[1] == '-' ? read_long(r, word + 2)
-                          : read_short(r, word + 1);
+    return word[1] == '-' ? read_long(r, word + 2) : read_short(r, word + 1);
 }
 
-bool rwith_option_parse(const rwith_option_table *table, int argc,
-                        char **argv, void *settings,
-                        rwith_option_list *operands, int *ret_status)
+bool rwith_option_parse(const rwith_option_table *table, int argc, char **argv,
+                        void *settings, rwith_option_list *operands,
+                        int *ret_status)
 {
     struct reader r = { table, argv, argc, 1, settings, operands };
     bool options_end = false;

@@ -16,10 +16,10 @@ struct settings {
 };
 
 #define IN_RELAY(member) offsetof(struct settings, relay.member)
-#define MS_MAX (24u * 3600 * 1000)
+#define MS_MAX           (24u * 3600 * 1000)
 
 static const rwith_option options[] = {
-    { "listen", 'l', "ADDRESS", "Clients", "0.1",
+    { "listen", 0, "ADDRESS", "Clients", "0.1",
       "ADDR:PORT or unix:PATH (default 127.0.0.1:4490)", RWITH_OPTION_TEXT,
       IN_RELAY(listen), 0 },
     { "listen-cert", 0, "FILE", "Clients", "0.1",
@@ -40,7 +40,7 @@ static const rwith_option options[] = {
       "largest request body, 0: any (default 1G)", RWITH_OPTION_SIZE,
       IN_RELAY(max_body), 0 },
 
-    { "to", 't', "URL", "Origin", "0.1",
+    { "to", 0, "URL", "Origin", "0.1",
       "the origin; a path is put before every target", RWITH_OPTION_TEXT,
       IN_RELAY(to), 0 },
     { "insecure", 'k', NULL, "Origin", "0.1",
@@ -50,8 +50,8 @@ static const rwith_option options[] = {
       "authorities to verify the origin with", RWITH_OPTION_TEXT,
       IN_RELAY(cacert), 0 },
     { "cert", 'E', "FILE", "Origin", "0.1",
-      "a certificate of ours for the origin", RWITH_OPTION_TEXT,
-      IN_RELAY(cert), 0 },
+      "a certificate of ours for the origin", RWITH_OPTION_TEXT, IN_RELAY(cert),
+      0 },
     { "key", 0, "FILE", "Origin", "0.1", "and its key", RWITH_OPTION_TEXT,
       IN_RELAY(key), 0 },
     { "timeout", 0, "SECONDS", "Origin", "0.1",
@@ -61,10 +61,10 @@ static const rwith_option options[] = {
       "longest wait for a connection (default 10)", RWITH_OPTION_SECONDS,
       IN_RELAY(connect_timeout_ms), MS_MAX },
 
-    { "supply", 's', "FILE", "What is given", "0.1",
+    { "supply", 0, "FILE", "What is given", "0.1",
       "values for origins, see retrywith-supply(5)", RWITH_OPTION_TEXT,
       IN_RELAY(supply), 0 },
-    { "give", 'g', "VALUE", "What is given", "0.1",
+    { "give", 0, "VALUE", "What is given", "0.1",
       "'header X-Key=@file', 'query a=env:NAME'", RWITH_OPTION_LIST,
       offsetof(struct settings, gives), 0 },
     { "user", 'u', "NAME:PASSWORD", "What is given", "0.1",
@@ -81,8 +81,8 @@ static const rwith_option options[] = {
       "sends of one request (default 4)", RWITH_OPTION_NUMBER,
       IN_RELAY(attempts), 16 },
     { "max-wait", 0, "SECONDS", "The exchange", "0.1",
-      "longest Retry-After that is honoured (default 30)",
-      RWITH_OPTION_SECONDS, IN_RELAY(max_wait_ms), MS_MAX },
+      "longest Retry-After that is honoured (default 30)", RWITH_OPTION_SECONDS,
+      IN_RELAY(max_wait_ms), MS_MAX },
 
     { "workers", 0, "N", "Running", "0.1",
       "processes (default: one a processor, up to 4)", RWITH_OPTION_NUMBER,
@@ -90,9 +90,8 @@ static const rwith_option options[] = {
     { "log", 0, "FILE", "Running", "0.1",
       "one line a request: dialect= attempts= learned=", RWITH_OPTION_TEXT,
       IN_RELAY(log), 0 },
-    { "module", 0, "FILE", "Running", "0.1",
-      "ngx_http_retry_with_module.so", RWITH_OPTION_TEXT, IN_RELAY(module),
-      0 },
+    { "module", 0, "FILE", "Running", "0.1", "ngx_http_retry_with_module.so",
+      RWITH_OPTION_TEXT, IN_RELAY(module), 0 },
     { "print-config", 0, NULL, "Running", "0.1",
       "print nginx's configuration and leave", RWITH_OPTION_FLAG,
       IN_RELAY(print_config), 0 },

@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 static const rwith_option options[] = {
-    { "listen", 'l', "ADDRESS", "Clients", "0.1",
+    { "listen", 0, "ADDRESS", "Clients", "0.1",
       "ADDR:PORT or unix:PATH (default 127.0.0.1:4490)", RWITH_OPTION_TEXT,
       offsetof(rwith_sandbox_server, listen), 0 },
     { "listen-cert", 0, "FILE", "Clients", "0.1",
@@ -52,8 +52,7 @@ int rwith_command_sandbox(int argc, char **argv)
     rwith_option_list operands;
     int status = 0;
 
-    if (rwith_option_parse(&table, argc, argv, &server, &operands,
-                           &status)) {
+    if (rwith_option_parse(&table, argc, argv, &server, &operands, &status)) {
         status = rwith_sandbox_run(&server);
     }
     rwith_option_list_free(&operands);

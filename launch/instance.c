@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <grp.h>
 #include <poll.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -73,19 +74,21 @@ static bool is_open_to_others(const char *folder)
 static void choose_user(rwith_instance *instance, const char *parent)
 {
     const struct passwd *entry;
+    const struct group *group;
 
-    instance->user = NULL;
     if (geteuid() != 0) {
         return;
     }
-    instance->user = "root";
+    snprintf(instance->user, sizeof(instance->user), "root");
     entry = getpwnam(WORKER_USER);
-    if (entry == NULL || !is_open_to_others(parent)) {
+    group = entry != NULL ? getgrgid(entry->pw_gid) : NULL;
+    if (group == NULL || !is_open_to_others(parent)) {
         rwith_say("started by root, and user %s cannot reach %s: the workers "
                   "run as root; set TMPDIR, or start it as another user",
                   WORKER_USER, parent);
     } else if (chown(instance->folder, entry->pw_uid, entry->pw_gid) == 0) {
-        instance->user = WORKER_USER;
+        snprintf(instance->user, sizeof(instance->user), "%s %s", WORKER_USER,
+                 group->gr_name);
     }
 }
 
@@ -195,7 +198,7 @@ void rwith_instance_put_head(const rwith_instance *instance, rwith_conf *conf,
                    "# written by retrywith %r " RWITH_VERSION "\n"
                    "load_module %s;\n",
                    word, instance->module);
-    if (instance->user != NULL) {
+    if (instance->user[0] != '\0') {
         rwith_conf_put(conf, "user %r;\n", instance->user);
     }
     rwith_conf_put(conf,

@@ -27,9 +27,9 @@ typedef struct rwith_instance {
     char folder[PATH_MAX / 2]; /* "" : none */
     char nginx[PATH_MAX];
     char module[PATH_MAX];
-    const char *user; /* whom the workers run as; NULL: as we do */
-    pid_t pid;        /* 0: not running */
-    int log_fd;       /* what nginx says */
+    char user[64]; /* whom the workers run as; "": as we do */
+    pid_t pid;     /* 0: not running */
+    int log_fd;    /* what nginx says */
     int signal_fd;
     sigset_t old_mask;
     rwith_nginx_log log;

@@ -83,7 +83,7 @@ static void drop_place(struct rest *rest)
 {
     static const char mark[] = "/nginx.conf:";
 
-    for (const char *p = rest->p; p + sizeof(mark) < rest->end; p++) {
+    for (const char *p = rest->p; p + sizeof(mark) - 1 <= rest->end; p++) {
         if (memcmp(p, mark, sizeof(mark) - 1) == 0) {
             while (p > rest->p && strncmp(p, " in /", 5) != 0) {
                 p--;

@@ -235,7 +235,7 @@ int rwith_relay_check(rwith_relay *relay)
     if (status == 0) {
         status = check_files(relay);
     }
-    return status == 0 ? check_host(relay) : status;
+    return status == 0 && !relay->print_config ? check_host(relay) : status;
 }
 
 int rwith_relay_check_exposure(const rwith_relay *relay,
