@@ -146,7 +146,7 @@ static bool need_is_missing(const rwith_members_state *state, uint32_t clause,
     }
     uint32_t parent = members->paths[c->path].parent;
 
-    return (state->seen[parent] & RWITH_SHAPE_OBJECT) != 0 &&
+    return (c->anyway || (state->seen[parent] & RWITH_SHAPE_OBJECT) != 0) &&
            (state->seen[c->path] & SEEN) == 0;
 }
 

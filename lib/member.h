@@ -43,6 +43,7 @@ struct rwith__member_clause {
     uint32_t example;
     uint8_t kind;
     uint8_t shapes; /* of an ALTERNATIVE */
+    bool anyway;    /* a NEED whatever is around it */
     uint8_t target; /* the level of books that takes what is missing */
 };
 

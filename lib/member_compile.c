@@ -250,6 +250,7 @@ static bool number_clauses(struct compile *c, uint32_t from, uint32_t parent)
             .path = *path_map(c, draft->path),
             .kind = draft->kind,
             .shapes = draft->shapes,
+            .anyway = draft->anyway,
         };
         bool is_need = draft->kind == RWITH__CLAUSE_NEED;
 

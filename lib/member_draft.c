@@ -191,11 +191,12 @@ static int clause_add(rwith_members_draft *draft, uint32_t parent,
     return RWITH_OK;
 }
 
-int rwith_members_draft_need(rwith_members_draft *draft, uint32_t within,
-                             uint32_t path, const rwith_hint *hint)
+static int need_add(rwith_members_draft *draft, uint32_t within, uint32_t path,
+                    const rwith_hint *hint, bool anyway)
 {
     struct rwith__draft_clause need = { .path = path,
-                                        .kind = RWITH__CLAUSE_NEED };
+                                        .kind = RWITH__CLAUSE_NEED,
+                                        .anyway = anyway };
     uint32_t made;
 
     if (path == RWITH_MEMBERS_ROOT || !may_stand(draft, within, path) ||
@@ -224,6 +225,18 @@ int rwith_members_draft_need(rwith_members_draft *draft, uint32_t within,
 
     draft->need_count += err == RWITH_OK;
     return err;
+}
+
+int rwith_members_draft_need(rwith_members_draft *draft, uint32_t within,
+                             uint32_t path, const rwith_hint *hint)
+{
+    return need_add(draft, within, path, hint, false);
+}
+
+int rwith_members_draft_need_anyway(rwith_members_draft *draft, uint32_t within,
+                                    uint32_t path, const rwith_hint *hint)
+{
+    return need_add(draft, within, path, hint, true);
 }
 
 int rwith_members_draft_choice(rwith_members_draft *draft, uint32_t within,

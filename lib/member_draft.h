@@ -32,6 +32,7 @@ struct rwith__draft_clause {
     uint8_t kind;
     uint8_t shapes;
     uint8_t depth;
+    bool anyway;
 };
 
 struct rwith_members_draft {

@@ -186,7 +186,10 @@ struct rwith_policy_builder {
     struct rwith__rows media;
     struct rwith__rows members; /* rwith_members * */
     struct rwith__rows member_slots;
-    size_t method_count;
 };
+
+/* Does the operation judge bodies already? */
+bool rwith__policy_has_media(const rwith_policy_builder *builder,
+                             uint32_t operation);
 
 #endif

@@ -573,3 +573,10 @@ int rwith_policy_add_media(rwith_policy_builder *b, uint32_t operation,
     o->last_media = made;
     return RWITH_OK;
 }
+
+bool rwith__policy_has_media(const rwith_policy_builder *b, uint32_t operation)
+{
+    const struct rwith__draft_operation *o = operation_at(b, operation);
+
+    return o != NULL && o->first_media != NONE;
+}

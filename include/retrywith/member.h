@@ -121,6 +121,14 @@ RWITH_API int rwith_members_draft_need(rwith_members_draft *draft,
                                        const rwith_hint *hint);
 
 /**
+ * The same, but it counts in any case: where the value around it is missing,
+ * or no object, the path itself is what is listed.
+ */
+RWITH_API int rwith_members_draft_need_anyway(rwith_members_draft *draft,
+                                              uint32_t within, uint32_t path,
+                                              const rwith_hint *hint);
+
+/**
  * When the value at @a path is there, one alternative must be complete.
  * Alternatives are in the order of their making.
  */
