@@ -104,9 +104,10 @@ ngx_http_retry_with_view_target(ngx_http_request_t *r,
     u_char     *p;
     size_t      len;
     uintptr_t   escape;
-    ngx_str_t  *prefix, none;
+    ngx_str_t  *prefix;
 
-    ngx_str_null(&none);
+    static ngx_str_t  none = ngx_string("");
+
     prefix = ctx->conf->rewrite ? &ctx->conf->rewrite->prefix : &none;
 
     if (r->valid_unparsed_uri && prefix->len == 0) {

@@ -375,5 +375,7 @@ like(got.out, "/plain/fallback", "from its own location")
 # --- nothing leaks -----------------------------------------------------------
 unlike("\n".join(log_lines()) + server.err, "the-secret-value|se%20cret|a token",
        "no value in any log")
+
+unlike(server.err, "runtime error:|Sanitizer", "no sanitizer report")
 server.stop()
 done()
