@@ -17,6 +17,8 @@ static const struct command {
     const char *about;
     int (*run)(int argc, char **argv);
 } commands[] = {
+    { "fetch", "[options] URL", "like curl, but it gets through",
+      rwith_command_fetch },
     { "relay", "--to URL", "a proxy before a server, for clients that cannot",
       rwith_command_relay },
     { "sandbox", "", "a test origin that speaks every dialect",

@@ -70,6 +70,16 @@ int rwith__curl_bytes_end(rwith_curl_bytes *bytes, const rwith_alloc *mem)
     return RWITH_OK;
 }
 
+void rwith__curl_bytes_wipe(rwith_curl_bytes *bytes)
+{
+    volatile char *p = bytes->ptr;
+
+    for (size_t i = 0; i < bytes->cap; i++) {
+        p[i] = 0;
+    }
+    bytes->len = 0;
+}
+
 void rwith__curl_bytes_free(rwith_curl_bytes *bytes, const rwith_alloc *mem)
 {
     rwith__curl_release(mem, bytes->ptr);

@@ -24,6 +24,9 @@ int rwith__curl_bytes_add(rwith_curl_bytes *bytes, const rwith_alloc *mem,
 /* With a final NUL that is not counted. */
 int rwith__curl_bytes_end(rwith_curl_bytes *bytes, const rwith_alloc *mem);
 
+/* Overwrite all of it: secrets do not stay behind in memory that is kept. */
+void rwith__curl_bytes_wipe(rwith_curl_bytes *bytes);
+
 void rwith__curl_bytes_free(rwith_curl_bytes *bytes, const rwith_alloc *mem);
 
 #endif

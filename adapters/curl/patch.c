@@ -5,9 +5,14 @@
  */
 #include <adapters/curl/driver.h>
 
+#include <body/facts.h>
+#include <body/insert.h>
 #include <retrywith/trust.h>
 
 #include <string.h>
+
+/* Content over this is not read in order to be changed. */
+#define PATCHED_MAX (16 * 1024 * 1024)
 
 /* Fields that do not go to another origin, and those of dropped content. */
 static bool field_stays(const rwith_curl_job *job, rwith_slice name)
@@ -188,19 +193,86 @@ static CURLcode patch_fields(rwith_curl_job *job, const rwith_effect *effect)
     return code;
 }
 
+/* JSON and forms in memory; what covers the content is the core's to see. */
 bool rwith__curl_may_patch_body(const rwith_curl_job *job)
 {
-    (void)job;
-    return false;
+    const rwith_field *type = rwith_fields_find(
+        job->fields, job->field_count, RWITH_LIT("Content-Type"));
+
+    return job->has_body && job->req.body.kind == RWITH_CURL_BODY_MEMORY &&
+           job->req.body.len <= PATCHED_MAX && type != NULL &&
+           (rwith_body_is_json(type->value) ||
+            rwith_body_is_form(type->value));
+}
+
+/* Put one member into what job->patched holds. */
+static CURLcode patch_member(rwith_curl_job *job, rwith_slice type,
+                             const rwith_body_member *member)
+{
+    const rwith_alloc *mem = job->session->mem;
+    const rwith_insertion insertion = { .pointer = member->pointer,
+                                        .value = member->value };
+    size_t text_max = 64 + 6 * (member->pointer.len + member->value.len);
+    rwith_slice body = { job->patched.ptr, job->patched.len };
+    rwith_body_edit edit;
+    CURLcode code = CURLE_OUT_OF_MEMORY;
+    char *whole = NULL;
+
+    char *text = rwith__curl_alloc(mem, text_max);
+    if (text == NULL) {
+        return code;
+    }
+    int err = rwith_body_insert(mem, type, body, &insertion, text, text_max,
+                                &edit, NULL);
+    if (err != RWITH_OK) {
+        /* It stays as it is, and the origin says so again. */
+        code = err == RWITH_ENOMEM ? code : CURLE_OK;
+        goto out;
+    }
+    size_t len = body.len - edit.removed + edit.text.len;
+    whole = rwith__curl_alloc(mem, len + 1);
+    if (whole == NULL) {
+        goto out;
+    }
+    rwith_body_edit_apply(body, &edit, whole);
+    rwith__curl_bytes_wipe(&job->patched);
+    if (rwith__curl_bytes_add(&job->patched, mem, whole, len, SIZE_MAX) ==
+        RWITH_OK) {
+        code = CURLE_OK;
+    }
+out:
+    rwith__curl_release(mem, text);
+    rwith__curl_release(mem, whole);
+    return code;
 }
 
 static CURLcode patch_content(rwith_curl_job *job, const rwith_effect *effect)
 {
-    rwith__curl_source_patch(&job->source, (rwith_slice){ NULL, 0 }, false);
-    if (effect->member_count == 0) {
+    const rwith_curl_body *body = &job->req.body;
+    const rwith_field *type = rwith_fields_find(
+        job->fields, job->field_count, RWITH_LIT("Content-Type"));
+
+    if (effect->member_count == 0 || type == NULL) {
+        rwith__curl_source_patch(&job->source, (rwith_slice){ NULL, 0 },
+                                 false);
         return CURLE_OK;
     }
-    return CURLE_BAD_FUNCTION_ARGUMENT;
+    job->patched.len = 0;
+    if (rwith__curl_bytes_add(&job->patched, job->session->mem, body->data,
+                              body->len, SIZE_MAX) != RWITH_OK) {
+        return CURLE_OUT_OF_MEMORY;
+    }
+    for (size_t i = 0; i < effect->member_count; i++) {
+        CURLcode code = patch_member(job, type->value, &effect->members[i]);
+
+        if (code != CURLE_OK) {
+            return code;
+        }
+    }
+    rwith__curl_source_patch(
+        &job->source, (rwith_slice){ job->patched.ptr, job->patched.len },
+        true);
+    return CURLE_OK;
 }
 
 CURLcode rwith__curl_patch(rwith_curl_job *job, const rwith_effect *effect,

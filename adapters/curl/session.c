@@ -132,17 +132,6 @@ void rwith_curl_free(rwith_curl *session)
     rwith__curl_release(session->mem, session);
 }
 
-/* Secrets do not stay behind in memory that is kept. */
-static void wipe(rwith_curl_bytes *bytes)
-{
-    volatile char *p = bytes->ptr;
-
-    for (size_t i = 0; i < bytes->cap; i++) {
-        p[i] = 0;
-    }
-    bytes->len = 0;
-}
-
 /* A finished job's buffers serve the next one, when they are small. */
 static bool job_keep(rwith_curl_job *job)
 {
@@ -175,9 +164,9 @@ void rwith_curl_job_free(rwith_curl_job *job)
     if (session->last == job) {
         session->last = NULL;
     }
-    wipe(&job->credentials);
-    wipe(&job->patched);
-    wipe(&job->sent_url);
+    rwith__curl_bytes_wipe(&job->credentials);
+    rwith__curl_bytes_wipe(&job->patched);
+    rwith__curl_bytes_wipe(&job->sent_url);
     if (!job_keep(job)) {
         job_release(job);
     }
