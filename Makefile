@@ -28,6 +28,14 @@ build: $(BUILD)/build.ninja
 module: build
 	adapters/nginx/build $(abspath $(BUILD))
 
+# The main job, shown: see tools/run.  ARGS= runs the command instead.
+run: deps all
+ifneq ($(ARGS),)
+	@exec $(BUILD)/bin/retrywith $(ARGS)
+else
+	@ONCE="$(ONCE)" tools/run $(abspath $(BUILD))
+endif
+
 # Everything again under AddressSanitizer and UBSan, with the tests.
 $(BUILD)/asan/build.ninja: CMakeLists.txt
 	cmake -S . -B $(BUILD)/asan $(CMAKE_FLAGS) -DCMAKE_BUILD_TYPE=Debug \
