@@ -36,7 +36,7 @@ struct reading {
 };
 
 /*
- * Conditions.
+ * Conditions.  None looks at the reason phrase (R-7).
  */
 
 /* Compare the value of a field: letters without case, as HTTP's own
@@ -317,6 +317,7 @@ size_t rwith__challenge_obtain_wants(const struct rwith__dialect *dialect,
  * Settings.
  */
 
+/* */
 bool rwith__challenge_value_ok(rwith_place in, rwith_slice value)
 {
     return rwith_trust_value_ok(value, RWITH_ECHO_MAX) &&
@@ -381,7 +382,8 @@ static bool has_setting(const rwith_challenge *ret,
     return false;
 }
 
-/* Carry out one set line.  The value is copied as it is: it is opaque. */
+/* Carry out one set line.  The value is opaque and taken byte for byte, an
+ * empty one too (R-2, R-3). */
 static void set_apply(struct reading *reading, uint8_t dialect,
                       const struct rwith__set *set)
 {
@@ -467,7 +469,7 @@ static void require(struct reading *reading, uint8_t dialect,
     ret->required[ret->required_count++] = got;
 }
 
-/* need list: every line of that name, as one list (RFC 9110 5.3). */
+/* need list: every line of that name, as one list (RFC 9110 5.3; R-13). */
 static void need_list(struct reading *reading, uint8_t dialect,
                       const struct rwith__need *need)
 {
@@ -639,7 +641,8 @@ static void dialect_apply(struct reading *reading, uint8_t index,
     }
 }
 
-/* The dialects that match, of the last resort or of the others. */
+/* The dialects that match, of the last resort or of the others; none: the
+ * response is no challenge (R-18). */
 static uint64_t matching(const struct reading *reading,
                          const rwith_dialects *set, bool is_last_resort)
 {

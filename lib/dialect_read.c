@@ -136,7 +136,8 @@ static bool has_seen(const struct rwith__dialect_reader *r,
     return false;
 }
 
-/* What only a whole dialect shows to be wrong; NULL: nothing. */
+/* What only a whole dialect shows to be wrong, a missing proof among it
+ * (R-20); NULL: nothing. */
 static const char *dialect_fault(const struct rwith__dialect_reader *r)
 {
     const struct rwith__dialect *d = &r->dialect;

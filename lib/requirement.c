@@ -155,6 +155,7 @@ static bool kind_take(rwith_slice *element, rwith_place *in)
     return false;
 }
 
+/* */
 bool rwith_requirement_next_hint(rwith_slice *cursor, char *buf,
                                  rwith_requirement *ret)
 {
@@ -214,6 +215,7 @@ static void put_name(struct writer *w, rwith_slice name)
     put(w, quote);
 }
 
+/* */
 size_t rwith_requirement_write_hint(const rwith_requirement *reqs, size_t count,
                                     char *buf, size_t buf_len)
 {

@@ -15,8 +15,8 @@
     }
 #define NELEMS(a) (sizeof(a) / sizeof((a)[0]))
 
-/* What frames, routes, conditions or authenticates a message (rule 2).  A
- * name that ends in "-" stands for all that begin with it. */
+/* What frames, routes, conditions or authenticates a message (R-15).  A name
+ * that ends in "-" stands for all that begin with it. */
 static const rwith_slice never_set[] = {
     LIT("host"),
     LIT("cookie"), /* the jar's, or the cookie requirement's */
@@ -231,6 +231,7 @@ static bool is_preflight(rwith_slice method, const rwith_field *fields,
            rwith_fields_find(fields, field_count, asks) != NULL;
 }
 
+/* */
 rwith_trust_verdict rwith_trust_judge(const rwith_trust_names *names,
                                       rwith_slice method, rwith_slice host,
                                       rwith_slice target,

@@ -60,6 +60,8 @@ typedef struct rwith_setting {
 typedef struct rwith_challenge {
     uint64_t dialects; /**< bit i: the i-th dialect of the set matches */
 
+    /* What the server wants, without doubles; also fields that are never
+     * set: ask rwith_trust_field_may_be_set() before one is. */
     rwith_requirement required[RWITH_REQUIREMENT_COUNT_MAX];
     uint8_t required_by[RWITH_REQUIREMENT_COUNT_MAX]; /**< dialect index */
     size_t required_count;

@@ -253,6 +253,34 @@ static void test_memory(void)
     }
 }
 
+/* Every example of the manual page is a file that can be read. */
+static void test_manual(void)
+{
+    static char page[64 * 1024];
+    FILE *file = fopen(RWITH_SOURCE_DIR "/man/retrywith-dialect.5", "rb");
+    int examples = 0;
+
+    if (file == NULL) {
+        ok(false, "the manual page is there");
+        return;
+    }
+    page[fread(page, 1, sizeof(page) - 1, file)] = '\0';
+    fclose(file);
+    for (char *at = strstr(page, ".Bd -literal"); at != NULL;
+         at = strstr(at, ".Bd -literal")) {
+        char *text = strchr(at, '\n') + 1, *end = strstr(text, ".Ed\n");
+        rwith_dialects *set = set_new();
+        rwith_diagnostic diag = { 0, 0, "" };
+
+        ok(rwith_dialects_add(set, (rwith_slice){ text, (size_t)(end - text) },
+                              &diag) == RWITH_OK,
+           "example %d of the manual page %s", ++examples, diag.text);
+        rwith_dialects_free(set);
+        at = end;
+    }
+    ok(examples >= 5, "the manual page has examples");
+}
+
 int main(int argc, char **argv)
 {
     yajl_val root = vectors_read("dialect");
@@ -270,6 +298,7 @@ int main(int argc, char **argv)
     test_limits();
     test_backoff();
     test_memory();
+    test_manual();
     yajl_tree_free(root);
     return tap_done();
 }
