@@ -61,10 +61,14 @@ static void check_edit(rwith_slice type, rwith_slice body,
     rwith_body_edit_apply(body, edit, result);
     rwith_slice changed = { result, len };
     size_t count = rwith__pointer_count(insertion->pointer);
-    rwith_slice segment = rwith__pointer_segment(insertion->pointer,
-                                                 count - 1);
     bool is_json = rwith_body_is_json(type);
-    if (!rwith_slice_equal(segment, last)) {
+    bool is_last = false; /* "-" is another place the next time */
+    for (size_t i = 0; i < count; i++) {
+        is_last = is_last ||
+                  rwith_slice_equal(
+                      rwith__pointer_segment(insertion->pointer, i), last);
+    }
+    if (!is_last) {
         if (is_json && !insertion->is_json && len < 60000 && count < 60) {
             check_found(changed, insertion);
         }
