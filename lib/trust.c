@@ -130,8 +130,7 @@ bool rwith_trust_value_ok(rwith_slice value, size_t max)
     return true;
 }
 
-/* Is that authority one of ours?  A final dot of the host counts for
- * nothing, letters compare without case. */
+/* Is that authority one of ours, letter for letter but for their case? */
 static bool is_ours(const rwith_trust_names *names, rwith_slice authority)
 {
     for (size_t i = 0; i < names->count; i++) {
@@ -256,36 +255,51 @@ rwith_trust_verdict rwith_trust_judge(const rwith_trust_names *names,
     return RWITH_TRUST_ADD;
 }
 
-/* The length of the UTF-8 character at the front that may be shown as it
- * is; 0: its first byte is escaped. */
+/* First bytes of the characters that may be shown as they are, with the
+ * range of the second byte: printable ASCII, and UTF-8 without overlong
+ * forms, surrogates, C1, or anything past U+10FFFF (RFC 3629 4). */
+static const struct lead {
+    unsigned char from, to;
+    unsigned char len;
+    unsigned char low, high;
+} leads[] = {
+    { 0x20, 0x7e, 1, 0, 0 },       { 0xc2, 0xc2, 2, 0xa0, 0xbf },
+    { 0xc3, 0xdf, 2, 0x80, 0xbf }, { 0xe0, 0xe0, 3, 0xa0, 0xbf },
+    { 0xe1, 0xec, 3, 0x80, 0xbf }, { 0xed, 0xed, 3, 0x80, 0x9f },
+    { 0xee, 0xef, 3, 0x80, 0xbf }, { 0xf0, 0xf0, 4, 0x90, 0xbf },
+    { 0xf1, 0xf3, 4, 0x80, 0xbf }, { 0xf4, 0xf4, 4, 0x80, 0x8f },
+};
+
+static const struct lead *lead_find(unsigned char c)
+{
+    for (size_t i = 0; i < NELEMS(leads); i++) {
+        if (c >= leads[i].from && c <= leads[i].to) {
+            return &leads[i];
+        }
+    }
+    return NULL;
+}
+
+/* The length of the character at the front that may be shown as it is; 0:
+ * its first byte is escaped. */
 static size_t plain_len(rwith_slice s)
 {
-    unsigned char c = (unsigned char)s.ptr[0];
-    size_t len = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-    /* Lowest and highest second byte: no overlong form, no surrogate,
-     * nothing past U+10FFFF, none of U+0080 to U+009F (C1). */
-    unsigned char low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
-    unsigned char high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
+    const struct lead *lead = lead_find((unsigned char)s.ptr[0]);
 
-    if (c == 0xc2) {
-        low = 0xa0;
-    }
-    if (len == 1) {
-        return c >= 0x20 && c != 0x7f && c != '"' && c != '\\';
-    }
-    if (c < 0xc2 || c > 0xf4 || s.len < len) {
+    if (lead == NULL || s.len < lead->len || s.ptr[0] == '"' ||
+        s.ptr[0] == '\\') {
         return 0;
     }
-    for (size_t i = 1; i < len; i++) {
+    for (size_t i = 1; i < lead->len; i++) {
         unsigned char next = (unsigned char)s.ptr[i];
+        unsigned char low = i == 1 ? lead->low : 0x80;
+        unsigned char high = i == 1 ? lead->high : 0xbf;
 
         if (next < low || next > high) {
             return 0;
         }
-        low = 0x80;
-        high = 0xbf;
     }
-    return len;
+    return lead->len;
 }
 
 /* One piece of output: the character itself, or an escape of its byte. */
