@@ -289,6 +289,43 @@ static bool is_judged_in_form(struct members *m, rwith_slice name,
            rwith__tree_get(&m->r->arena, encoding, "contentType") != NULL;
 }
 
+static bool names(tree_node *required, rwith_slice name)
+{
+    if (required == NULL || required->kind != NODE_ARRAY) {
+        return false;
+    }
+    for (tree_node *node = required->first; node != NULL;
+         node = node->next) {
+        const tree_node *word = rwith__tree_follow(node);
+
+        if (word->kind == NODE_STRING &&
+            rwith_slice_equal(word->text, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Is it needed whatever the alternative?  Then it is said once, outside. */
+static bool is_needed_anyway(struct members *m, const struct work *work,
+                             rwith_slice name)
+{
+    while (work->is_same_place) {
+        work = work->outer;
+        for (size_t i = 0; i < work->set.count; i++) {
+            tree_node *required = rwith__tree_get(
+                &m->r->arena, work->set.schemas[i], "required");
+
+            m->r->counts.steps +=
+                1u + (required != NULL ? (uint32_t)required->count : 0u);
+            if (names(required, name)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static bool add_need(struct members *m, struct work *work, tree_node *word)
 {
     tree_node *defined[DEFINITION_MAX];
@@ -297,7 +334,8 @@ static bool add_need(struct members *m, struct work *work, tree_node *word)
     tree_node *schema = count > 0 ? defined[0] : NULL;
     uint32_t path;
 
-    if (is_read_only(m, defined, count)) {
+    if (is_needed_anyway(m, work, word->text) ||
+        is_read_only(m, defined, count)) {
         return m->r->err == RWITH_OK;
     }
     if (!is_judged_in_form(m, word->text, schema)) {
