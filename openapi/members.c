@@ -211,6 +211,13 @@ static rwith_slice xml_name(struct members *m, tree_node *schema,
     rwith_slice name =
         rwith__tree_text(&m->r->arena, xml_of(m, schema), "name");
 
+    /* Elements are compared by their local names. */
+    for (size_t i = name.len; i > 0; i--) {
+        if (name.ptr[i - 1] == ':') {
+            name = (rwith_slice){ name.ptr + i, name.len - i };
+            break;
+        }
+    }
     return name.len > 0 ? name : otherwise;
 }
 

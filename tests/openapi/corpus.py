@@ -396,8 +396,20 @@ def request(method, path, supplied, body, content_type):
               "t": path + ("?" + "&".join(query) if query else "")}
     if body is not None:
         fields.append(["Content-Type", content_type])
-        result["b"] = body[0]
+        result["b"] = body
     return result
+
+
+def body_text(value, kind):
+    """A value as it travels; the boundary of a multipart is "b"."""
+    if kind == "form":
+        return urllib.parse.urlencode(value) or "zq=7"
+    if kind == "multipart":
+        parts = [f"--b\r\nContent-Disposition: form-data; name=\"{name}\""
+                 f"\r\n\r\n{json.dumps(inner)}\r\n"
+                 for name, inner in value.items()]
+        return "".join(parts) + "--b--\r\n"
+    return value if kind == "other" else json.dumps(value)
 
 
 def kind_of(content_type):
@@ -443,7 +455,9 @@ def requests_of(document, method, path, item, operation, counts):
         value = FILL if kind == "other" else reader.make([media["schema"]])
         if kind in ("form", "multipart") and not isinstance(value, dict):
             value = {}
-        body = [value]
+        if kind == "multipart":
+            content_type = content_type.split(";")[0] + "; boundary=b"
+        body = body_text(value, kind)
     yield request(method, path, needed, body, content_type), []
     for item_ in needed:
         supplied = [n for n in needed if n is not item_]
@@ -461,17 +475,18 @@ def requests_of(document, method, path, item, operation, counts):
         counts["items left out: body"] += 1
         yield request(method, path, needed, None, ""), [("body", "")]
     if found and kind != "other":
-        for at in removals(body[0]):
-            value = without(body[0], at)
+        for at in removals(value):
+            less = without(value, at)
             lacks = [("body", p) for p in
-                     reader.missing([media["schema"]], value)]
+                     reader.missing([media["schema"]], less)]
             name = "".join("/*" if isinstance(s, int) else "/" + escape(s)
                            for s in at)
             if lacks == [("body", name)]:
                 counts["items left out: body member"] += 1
             else:
                 counts["item: changes the nearest alternative"] += 1
-            yield request(method, path, needed, [value], content_type), lacks
+            yield request(method, path, needed, body_text(less, kind),
+                          content_type), lacks
 
 
 def operations_of(document, counts):

@@ -6,9 +6,8 @@
  *
  * The first line out tells what was loaded, or the error (exit status 1).
  * A request is {"m": method, "t": target, "f": [[name, value], ...],
- * "b": body}: the body is a JSON value, of which for a form or XML only the
- * names of members count; its answer is {"o": template, "v": verdict,
- * "s": status, "i": [[in, name, choice, alternative], ...]}.
+ * "b": body}; its answer is {"o": template, "v": verdict, "s": status,
+ * "i": [[in, name, choice, alternative], ...]}.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +19,7 @@
 #include <retrywith/policy.h>
 #include <yajl/yajl_tree.h>
 
+#include "body/members.h"
 #include "openapi/openapi.h"
 
 #define LINE_MAX_LEN ((size_t)16 * 1024 * 1024)
@@ -107,61 +107,38 @@ static rwith_slice text_of(yajl_val object, const char *key)
     return rwith_slice_of(value != NULL ? YAJL_GET_STRING(value) : NULL);
 }
 
-static void walk(rwith_members_state *state, uint32_t path, yajl_val value)
-{
-    if (YAJL_IS_OBJECT(value)) {
-        rwith_members_shape(state, path, RWITH_SHAPE_OBJECT);
-        for (size_t i = 0; i < YAJL_GET_OBJECT(value)->len; i++) {
-            rwith_slice key =
-                rwith_slice_of(YAJL_GET_OBJECT(value)->keys[i]);
-            uint32_t inner =
-                rwith_members_enter(state, path, RWITH_MEMBER_NAME, key);
-
-            walk(state, inner, YAJL_GET_OBJECT(value)->values[i]);
-            rwith_members_leave(state, inner);
-        }
-    } else if (YAJL_IS_ARRAY(value)) {
-        rwith_members_shape(state, path, RWITH_SHAPE_ARRAY);
-        for (size_t i = 0; i < YAJL_GET_ARRAY(value)->len; i++) {
-            uint32_t inner = rwith_members_enter(
-                state, path, RWITH_MEMBER_ITEM, (rwith_slice){ NULL, 0 });
-
-            walk(state, inner, YAJL_GET_ARRAY(value)->values[i]);
-            rwith_members_leave(state, inner);
-        }
-    } else {
-        rwith_members_shape(state, path, RWITH_SHAPE_SCALAR);
-    }
-}
-
-static void judge_body(rwith_judge *judge, yajl_val body,
+static void judge_body(rwith_judge *judge, rwith_slice body,
                        rwith_missing_list *missing, rwith_decision *decision)
 {
     static const rwith_judge_options options = { 0 };
-    void *memory = malloc(rwith_members_state_size(decision->members));
-    rwith_members_state *state =
-        rwith_members_begin(decision->members, memory);
+    rwith_body_check *check = NULL;
 
-    walk(state, RWITH_MEMBERS_ROOT, body);
-    rwith_members_end(state, missing);
-    rwith_judge_body(judge, &options, missing, false, decision);
-    free(memory);
+    if (rwith_body_check_new(NULL, decision->members, decision->content_type,
+                             decision->content_encoding, NULL,
+                             &check) != RWITH_OK) {
+        abort();
+    }
+    rwith_body_check_feed(check, body.ptr, body.len);
+    rwith_body_verdict verdict = rwith_body_check_finish(check, missing);
+    bool is_unread = verdict == RWITH_BODY_UNJUDGED;
+    rwith_judge_body(judge, &options, is_unread ? NULL : missing,
+                     verdict == RWITH_BODY_MALFORMED, decision);
+    rwith_body_check_free(check);
 }
 
 static void judge(const rwith_policy *policy, yajl_val request)
 {
     static const rwith_judge_options options = { 0 };
     const char *fields_path[] = { "f", NULL };
-    const char *body_path[] = { "b", NULL };
     rwith_missing_list missing = { .count = 0 };
     rwith_judge state;
     rwith_decision decision;
     yajl_val fields = yajl_tree_get(request, fields_path, yajl_t_array);
-    yajl_val body = yajl_tree_get(request, body_path, yajl_t_any);
+    rwith_slice body = text_of(request, "b");
     rwith_policy_hit hit = rwith_policy_match(policy, text_of(request, "m"),
                                               text_of(request, "t"));
 
-    rwith_judge_begin(&state, policy, &hit, body != NULL);
+    rwith_judge_begin(&state, policy, &hit, body.len > 0);
     for (size_t i = 0; fields != NULL && i < YAJL_GET_ARRAY(fields)->len;
          i++) {
         yajl_val *pair = YAJL_GET_ARRAY(fields)->values[i]->u.array.values;
