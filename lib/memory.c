@@ -19,8 +19,7 @@ static void standard_free(void *ptr, void *user)
 
 const rwith_alloc *rwith__memory(const rwith_alloc *mem)
 {
-    static const rwith_alloc standard = { standard_alloc, standard_free,
-                                          NULL };
+    static const rwith_alloc standard = { standard_alloc, standard_free, NULL };
 
     return mem != NULL ? mem : &standard;
 }

@@ -24,7 +24,7 @@ extern "C" {
 #define RWITH_API
 #endif
 
-#define RWITH_VERSION "0.1.0"
+#define RWITH_VERSION     "0.1.0"
 #define RWITH_VERSION_NUM 0x000100
 
 /** The version of the library that runs, as #RWITH_VERSION. @since 0.1 */
@@ -41,7 +41,7 @@ typedef struct rwith_slice {
 
 /** A slice of a string literal. */
 #ifdef __cplusplus
-#define RWITH_LIT(s) rwith_slice{ ("" s), sizeof(s) - 1 }
+#define RWITH_LIT(s) (rwith_slice{ ("" s), sizeof(s) - 1 })
 #else
 #define RWITH_LIT(s) ((rwith_slice){ ("" s), sizeof(s) - 1 })
 #endif
@@ -77,10 +77,10 @@ typedef struct rwith_field {
 
 /** Where a text file of ours is wrong, and what was expected there. */
 typedef struct rwith_diagnostic {
-    size_t line;      /**< from 1; 0: the file as a whole */
-    size_t column;    /**< from 1, in bytes; 0: the line as a whole */
-    char text[200];   /**< one sentence without the place, NUL-terminated;
-                           bytes of the file in it are escaped */
+    size_t line;    /**< from 1; 0: the file as a whole */
+    size_t column;  /**< from 1, in bytes; 0: the line as a whole */
+    char text[200]; /**< one sentence without the place, NUL-terminated;
+                         bytes of the file in it are escaped */
 } rwith_diagnostic;
 
 #ifdef __cplusplus

@@ -17,10 +17,10 @@
 extern "C" {
 #endif
 
-#define RWITH_FACT_WANT_MAX 32         /**< facts asked of one body */
-#define RWITH_FACT_COUNT_MAX 512       /**< facts reported of one body */
+#define RWITH_FACT_WANT_MAX      32          /**< facts asked of one body */
+#define RWITH_FACT_COUNT_MAX     512         /**< facts reported of one body */
 #define RWITH_CHALLENGE_BODY_MAX (64 * 1024) /**< bytes of body looked at */
-#define RWITH_ECHO_MAX (8 * 1024)      /**< longest Ms-Echo-Request taken */
+#define RWITH_ECHO_MAX           (8 * 1024) /**< longest Ms-Echo-Request taken */
 
 /** What kind of fact of a body. */
 typedef enum rwith_fact_kind {
@@ -108,10 +108,9 @@ RWITH_API size_t rwith_challenge_wants(const rwith_dialects *set,
 RWITH_API void rwith_challenge_read(const rwith_dialects *set,
                                     const rwith_request *req,
                                     const rwith_response *resp,
-                                    const rwith_fact *facts,
-                                    size_t fact_count, char *name_buf,
-                                    size_t name_buf_len, uint64_t now_epoch_s,
-                                    rwith_challenge *ret);
+                                    const rwith_fact *facts, size_t fact_count,
+                                    char *name_buf, size_t name_buf_len,
+                                    uint64_t now_epoch_s, rwith_challenge *ret);
 
 #ifdef __cplusplus
 }

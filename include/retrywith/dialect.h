@@ -14,8 +14,8 @@
 extern "C" {
 #endif
 
-#define RWITH_DIALECT_COUNT_MAX 64         /**< dialects in one set */
-#define RWITH_DIALECT_FILE_MAX (64 * 1024) /**< bytes of one file */
+#define RWITH_DIALECT_COUNT_MAX 64          /**< dialects in one set */
+#define RWITH_DIALECT_FILE_MAX  (64 * 1024) /**< bytes of one file */
 
 /** A set of dialects; immutable once handed to an exchange.  Several
  * exchanges, in several threads, may share it. */
@@ -26,8 +26,7 @@ typedef struct rwith_dialects rwith_dialects;
  * @param mem  NULL: malloc; kept by pointer for the life of the set
  * @return #RWITH_OK, #RWITH_ENOMEM
  */
-RWITH_API int rwith_dialects_new(const rwith_alloc *mem,
-                                 rwith_dialects **ret);
+RWITH_API int rwith_dialects_new(const rwith_alloc *mem, rwith_dialects **ret);
 
 RWITH_API void rwith_dialects_free(rwith_dialects *set);
 

@@ -15,17 +15,17 @@ extern "C" {
  * texts and the ERRORS section of libretrywith(3) are made from this list.
  * Numbers are never reused.
  */
-#define RWITH_ERRORS(X)                                                     \
-    X(NOMEM, -1, LOCAL, "out of memory")                                    \
-    X(INVAL, -2, CALLER, "invalid argument")                                \
-    X(STATE, -3, CALLER, "this event is not possible in this state")        \
-    X(SYNTAX, -4, PEER, "not well formed")                                  \
-    X(RANGE, -5, PEER, "longer or larger than its limit")                   \
-    X(FORBIDDEN, -6, PEER, "a field that a challenge must not set")         \
-    X(DUPLICATE, -7, PEER, "given twice")                                   \
-    X(FULL, -8, LOCAL, "a table of ours is full")                           \
-    X(FILE, -9, LOCAL, "a file of ours is wrong")                           \
-    X(SPACE, -10, CALLER, "the buffer is too small")                        \
+#define RWITH_ERRORS(X)                                                        \
+    X(NOMEM, -1, LOCAL, "out of memory")                                       \
+    X(INVAL, -2, CALLER, "invalid argument")                                   \
+    X(STATE, -3, CALLER, "this event is not possible in this state")           \
+    X(SYNTAX, -4, PEER, "not well formed")                                     \
+    X(RANGE, -5, PEER, "longer or larger than its limit")                      \
+    X(FORBIDDEN, -6, PEER, "a field that a challenge must not set")            \
+    X(DUPLICATE, -7, PEER, "given twice")                                      \
+    X(FULL, -8, LOCAL, "a table of ours is full")                              \
+    X(FILE, -9, LOCAL, "a file of ours is wrong")                              \
+    X(SPACE, -10, CALLER, "the buffer is too small")                           \
     X(UNSUPPORTED, -11, LOCAL, "not supported here")
 
 enum {

@@ -34,8 +34,7 @@ RWITH_API int rwith_origin_parse(rwith_slice text, char *buf, size_t buf_len,
                                  rwith_origin *ret, rwith_slice *ret_rest);
 
 /** Same scheme, host and port. */
-RWITH_API bool rwith_origin_equal(const rwith_origin *a,
-                                  const rwith_origin *b);
+RWITH_API bool rwith_origin_equal(const rwith_origin *a, const rwith_origin *b);
 
 /** The request as the client made it, before anything is added. */
 typedef struct rwith_request {
@@ -44,12 +43,12 @@ typedef struct rwith_request {
     rwith_slice target; /**< origin-form, raw bytes: path[?query]; or "*" */
     const rwith_field *fields;
     size_t field_count;
-    bool has_body;        /**< content will be or was sent, even if empty */
-    bool is_replayable;   /**< the same content can be sent again; no content
-                               counts as replayable */
-    bool may_patch_body;  /**< the adapter can insert members into it */
-    bool may_add;         /**< false: nothing that the client did not send
-                               may be added but an echo (rules of trust, 4) */
+    bool has_body;       /**< content will be or was sent, even if empty */
+    bool is_replayable;  /**< the same content can be sent again; no content
+                              counts as replayable */
+    bool may_patch_body; /**< the adapter can insert members into it */
+    bool may_add;        /**< false: nothing that the client did not send
+                              may be added but an echo (rules of trust, 4) */
 } rwith_request;
 
 /** A response's head; the body is seen through facts only. */

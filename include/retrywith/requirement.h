@@ -17,18 +17,18 @@ extern "C" {
  * Where a piece of information travels: name, OpenAPI's word, the kind in
  * MS-RetryWith, IIS-like substatus of the gate's log.
  */
-#define RWITH_PLACES(X)                                                     \
-    X(HEADER, "header", "Required-Header", 1)                               \
-    X(QUERY, "query", "Required-Query", 2)                                  \
-    X(COOKIE, "cookie", "Required-Cookie", 3)                               \
-    X(BODY, "body", "Required-Field", 4)                                    \
+#define RWITH_PLACES(X)                                                        \
+    X(HEADER, "header", "Required-Header", 1)                                  \
+    X(QUERY, "query", "Required-Query", 2)                                     \
+    X(COOKIE, "cookie", "Required-Cookie", 3)                                  \
+    X(BODY, "body", "Required-Field", 4)                                       \
     X(AUTHORIZATION, "authorization", "Required-Authorization", 5)
 
 typedef enum rwith_place {
 #define RWITH_PLACE_ENUM(name, word, hint, substatus) RWITH_IN_##name,
     RWITH_PLACES(RWITH_PLACE_ENUM)
 #undef RWITH_PLACE_ENUM
-    RWITH_PLACE_COUNT
+        RWITH_PLACE_COUNT
 } rwith_place;
 
 /** Longest name that a requirement may have, in bytes. */

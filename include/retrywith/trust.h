@@ -36,10 +36,10 @@ RWITH_API bool rwith_trust_value_ok(rwith_slice value, size_t max);
 
 /** What a relay does with a request of a client (rule 4). */
 typedef enum rwith_trust_verdict {
-    RWITH_TRUST_ADD,        /**< a client of ours: values may be added */
-    RWITH_TRUST_PASS,       /**< pass it on, add nothing */
-    RWITH_TRUST_MISDIRECTED,/**< 421: the Host is none of our names */
-    RWITH_TRUST_METHOD      /**< 405: TRACE, CONNECT */
+    RWITH_TRUST_ADD,         /**< a client of ours: values may be added */
+    RWITH_TRUST_PASS,        /**< pass it on, add nothing */
+    RWITH_TRUST_MISDIRECTED, /**< 421: the Host is none of our names */
+    RWITH_TRUST_METHOD       /**< 405: TRACE, CONNECT */
 } rwith_trust_verdict;
 
 /** What the relay listens as. */
@@ -56,10 +56,9 @@ typedef struct rwith_trust_names {
  * @param fields    all field lines
  * @param target    raw target
  */
-RWITH_API rwith_trust_verdict
-rwith_trust_judge(const rwith_trust_names *names, rwith_slice method,
-                  rwith_slice host, rwith_slice target,
-                  const rwith_field *fields, size_t field_count);
+RWITH_API rwith_trust_verdict rwith_trust_judge(
+    const rwith_trust_names *names, rwith_slice method, rwith_slice host,
+    rwith_slice target, const rwith_field *fields, size_t field_count);
 
 /**
  * Copy @a in for a terminal, a log or a problem detail: control bytes
