@@ -141,6 +141,43 @@ static bool is_ours(const rwith_trust_names *names, rwith_slice authority)
     return false;
 }
 
+/* Loopback, by a name that no other machine can be made to have. */
+static bool is_loopback_literal(rwith_slice host)
+{
+    static const rwith_slice loopback[] = { LIT("127.0.0.1"), LIT("[::1]"),
+                                            LIT("localhost") };
+
+    for (size_t i = 0; i < NELEMS(loopback); i++) {
+        if (rwith_slice_equal_nocase(loopback[i], host)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A client may leave the port out of a Host that names loopback (wget2 1.99
+ * does): a page cannot, its Host has the port of the connection, and its
+ * Origin is still compared whole. */
+static bool host_is_ours(const rwith_trust_names *names, rwith_slice host)
+{
+    if (is_ours(names, host)) {
+        return true;
+    }
+    if (!is_loopback_literal(host)) {
+        return false;
+    }
+    for (size_t i = 0; i < names->count; i++) {
+        rwith_slice name = names->authorities[i];
+
+        if (name.len > host.len && name.ptr[host.len] == ':' &&
+            rwith_slice_equal_nocase((rwith_slice){ name.ptr, host.len },
+                                     host)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Cut "http://" or "https://" off; false: it is neither. */
 static bool cut_scheme(rwith_slice *text)
 {
@@ -244,7 +281,7 @@ rwith_trust_verdict rwith_trust_judge(const rwith_trust_names *names,
         rwith_slice_equal_nocase(method, connect)) {
         return RWITH_TRUST_METHOD;
     }
-    if (!is_ours(names, host) || !target_is_ours(names, target)) {
+    if (!host_is_ours(names, host) || !target_is_ours(names, target)) {
         return RWITH_TRUST_MISDIRECTED;
     }
     if (rwith_slice_equal(target, asterisk) ||
