@@ -457,8 +457,9 @@ int rwith_supply_give_line(rwith_supply *supply, const rwith_origin *origin,
     if (entry.in == RWITH_IN_AUTHORIZATION
             ? !rwith__supply_scheme(given.name, &entry.auth, &entry.name)
             : !rwith__supply_name_ok(entry.in, given.name)) {
-        return give_fail(reterr_diag, given.name_column, given.place->name,
-                         (rwith_slice){ NULL, 0 });
+        return rwith__config_fail(reterr_diag, 1, given.name_column,
+                                  "expected ", (rwith_slice){ NULL, 0 },
+                                  given.place->name);
     }
     err = give_entry(supply, &given, &entry);
     if (err == RWITH_OK && entry.kind == RWITH_SUPPLY_LITERAL) {
