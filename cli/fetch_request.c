@@ -197,7 +197,8 @@ static void set_cookies(rwith_fetch *f)
     if (f->set.cookie_jar != NULL) {
         curl_easy_setopt(f->easy, CURLOPT_COOKIEJAR, f->set.cookie_jar);
     }
-    f->req.keep_cookies = cookie != NULL || f->set.cookie_jar != NULL;
+    f->req.has_cookie_jar = f->set.cookie_jar != NULL ||
+                            (cookie != NULL && f->req.cookie == NULL);
 }
 
 static int set_connection(rwith_fetch *f)

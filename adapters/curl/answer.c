@@ -210,19 +210,18 @@ void rwith__curl_answer_facts(rwith_curl_job *job)
     answer_apply(job);
 }
 
-/* A value and the cookies that came with it travel together; the client
- * gets to know them with the answer. */
-void rwith__curl_answer_keep_cookies(rwith_curl_job *job)
+/* The client gets to know with the answer what a swallowed response set. */
+void rwith__curl_keep_cookies(rwith_curl_job *job,
+                              const rwith_curl_head *head)
 {
-    rwith_slice all = { job->head.lines.ptr, job->head.lines.len };
+    rwith_slice all = { head->lines.ptr, head->lines.len };
     rwith_slice name = RWITH_LIT("Set-Cookie");
     rwith_slice line;
     rwith_field field;
 
-    if (!job->head.has_cookies) {
+    if (!head->has_cookies) {
         return;
     }
-    job->has_cookies = true;
     while (rwith__curl_line_next(&all, &line)) {
         if (rwith__curl_line_field(line, &field) &&
             rwith_slice_equal_nocase(field.name, name)) {

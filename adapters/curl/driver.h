@@ -86,7 +86,6 @@ struct rwith_curl_job {
     rwith_curl_head head;
     rwith_curl_bytes held;
     rwith_curl_bytes cookies; /* Set-Cookie lines of swallowed responses */
-    bool has_cookies;
     size_t dropped;
 
     rwith_curl_obtain obtain;
@@ -127,7 +126,8 @@ void rwith__curl_job_unpark(rwith_curl_job *job);
 void rwith__curl_answer_decide(rwith_curl_job *job);
 void rwith__curl_answer_facts(rwith_curl_job *job);
 void rwith__curl_answer_deliver(rwith_curl_job *job);
-void rwith__curl_answer_keep_cookies(rwith_curl_job *job);
+void rwith__curl_keep_cookies(rwith_curl_job *job,
+                              const rwith_curl_head *head);
 void rwith__curl_take(rwith_curl_job *job, int err,
                       const rwith_effect *effect);
 bool rwith__curl_is_redirect(const rwith_curl_job *job);

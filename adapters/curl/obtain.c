@@ -1,8 +1,8 @@
 /*
  * The request that fetches a value: a handle of its own, made from the
  * client's, so that a response that is held keeps its own.  It follows no
- * redirect and starts no obtain.  Cookies go along both ways: a value is
- * worth nothing without the session that it came with.
+ * redirect and starts no obtain.  Where libcurl keeps cookies, the two handles
+ * share them: a value is worth nothing without its session.
  */
 #include <adapters/curl/driver.h>
 
@@ -170,7 +170,9 @@ CURLcode rwith__curl_obtain_start(rwith_curl_job *job,
     if (code != CURLE_OK) {
         return code;
     }
-    copy_cookies(job->req.easy, obtain->easy);
+    if (job->req.has_cookie_jar) {
+        copy_cookies(job->req.easy, obtain->easy);
+    }
     if (curl_multi_add_handle(job->session->multi, obtain->easy) !=
         CURLM_OK) {
         return CURLE_FAILED_INIT;
@@ -203,10 +205,10 @@ int rwith__curl_obtain_told(rwith_curl_job *job, const rwith_response *resp,
             prefix, effect->wants, effect->want_count, facts,
             RWITH_FACT_COUNT_MAX, buf, FACT_BYTES);
     }
-    if (obtain->head.has_cookies) {
+    if (job->req.has_cookie_jar && obtain->head.has_cookies) {
         copy_cookies(obtain->easy, job->req.easy);
-        job->has_cookies = true;
     }
+    rwith__curl_keep_cookies(job, &obtain->head);
     int err = rwith_exchange_obtained(job->x, rwith__curl_now_ms(), resp,
                                       facts, count, ret_effect);
     rwith__curl_release(mem, facts);

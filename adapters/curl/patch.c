@@ -163,17 +163,62 @@ static CURLcode append_own(rwith_curl_job *job, const rwith_effect *effect)
     return CURLE_OK;
 }
 
-/* Cookies go by libcurl's own option, which joins them with the jar's. */
+/* Did a response of this job set that cookie? */
+static bool is_in_jar(const rwith_curl_job *job, rwith_slice name)
+{
+    rwith_slice all = { job->cookies.ptr, job->cookies.len };
+    rwith_slice line;
+    rwith_field field;
+
+    while (rwith__curl_line_next(&all, &line)) {
+        if (rwith__curl_line_field(line, &field) &&
+            field.value.len > name.len &&
+            field.value.ptr[name.len] == '=' &&
+            memcmp(field.value.ptr, name.ptr, name.len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * Cookies go by libcurl's own option.  It adds those of its jar, so what the
+ * jar has from this very exchange is left to it.
+ */
 static CURLcode set_cookie(rwith_curl_job *job, rwith_curl_bytes *text,
                            const rwith_field *field)
 {
+    const char *p = field->value.ptr;
+    const char *end = p + field->value.len;
+    int err = RWITH_OK;
+
     text->len = 0;
-    if (rwith__curl_bytes_add(text, job->session->mem, field->value.ptr,
-                              field->value.len, SIZE_MAX) != RWITH_OK ||
+    while (p < end && err == RWITH_OK) {
+        const char *stop = memchr(p, ';', (size_t)(end - p));
+        size_t len = (size_t)((stop != NULL ? stop : end) - p);
+        const char *equals = memchr(p, '=', len);
+        rwith_slice name = rwith_slice_trim(
+            (rwith_slice){ p, equals != NULL ? (size_t)(equals - p) : len });
+        rwith_slice pair = rwith_slice_trim((rwith_slice){ p, len });
+
+        if (!job->req.has_cookie_jar || !is_in_jar(job, name)) {
+            if (text->len > 0) {
+                err = rwith__curl_bytes_add(text, job->session->mem, "; ", 2,
+                                            SIZE_MAX);
+            }
+            if (err == RWITH_OK) {
+                err = rwith__curl_bytes_add(text, job->session->mem,
+                                            pair.ptr, pair.len, SIZE_MAX);
+            }
+        }
+        p = stop != NULL ? stop + 1 : end;
+    }
+    if (err != RWITH_OK ||
         rwith__curl_bytes_end(text, job->session->mem) != RWITH_OK) {
         return CURLE_OUT_OF_MEMORY;
     }
-    return curl_easy_setopt(job->req.easy, CURLOPT_COOKIE, text->ptr);
+    return curl_easy_setopt(job->req.easy, CURLOPT_COOKIE,
+                            text->len > 0 ? text->ptr : NULL);
 }
 
 static CURLcode patch_fields(rwith_curl_job *job, const rwith_effect *effect)

@@ -234,7 +234,6 @@ static void set_callbacks(rwith_curl_job *job)
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
                      (long)job->session->options.connect_ms);
-    curl_easy_setopt(easy, CURLOPT_COOKIEFILE, "");
 }
 
 CURLcode rwith__curl_transfer_start(rwith_curl_job *job,

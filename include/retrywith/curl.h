@@ -71,7 +71,7 @@ typedef struct rwith_curl_request {
                              method, HTTPHEADER, COOKIE, HTTPAUTH, USERPWD,
                              UPLOAD, sizes, read, seek, header and write
                              callbacks, PRIVATE, CONNECTTIMEOUT_MS,
-                             FOLLOWLOCATION off, cookie engine on */
+                             FOLLOWLOCATION off */
     const char *method; /**< NULL: POST with content, else GET */
     bool method_is_forced; /**< stays across redirects, as curl's -X */
     const char *url;
@@ -93,8 +93,8 @@ typedef struct rwith_curl_request {
     bool follow;            /**< redirects, by curl's rules */
     unsigned redirects_max; /**< 0: the default */
     uint64_t time_max_ms;   /**< for everything; 0: no limit */
-    bool keep_cookies;      /**< the application uses the cookie engine; else
-                                 what this request put there is cleared */
+    bool has_cookie_jar;    /**< the application has turned libcurl's cookie
+                                 engine on, on this handle */
     void *user;
 } rwith_curl_request;
 
