@@ -9,7 +9,7 @@ ARGS ?=
 
 .PHONY: all deps deps-test build module module-asan asan clang test-build \
         test unit e2e repo \
-        run bench-relay bench-gate bench-core test-openapi fuzz install \
+        run bench-relay bench-gate bench-core bench-body test-openapi fuzz install \
         dist distcheck clean
 
 all: build module
@@ -89,6 +89,10 @@ fuzz: deps deps-test
 	tools/fuzz $(abspath $(BUILD))/fuzz $(FUZZ_SECONDS)
 
 # Against what users would pick instead; minutes, on an idle machine.
+bench-body: $(BUILD)/build.ninja
+	cmake --build $(BUILD) -j $(JOBS) --target bench_body
+	$(BUILD)/bin/bench_body
+
 bench-relay: all
 	@tools/deps run bench
 	bench/relay $(BENCH_FLAGS)

@@ -39,7 +39,7 @@ struct json {
 
     bool is_empty;
     size_t mark;         /* bytes of a byte order mark seen; 3: past it */
-    bool had_event;      /* in this piece */
+    bool had_event;      /* in this piece: a bracket, name or string */
     size_t event_end;    /* behind the last one */
     enum open open;
     bool is_skipping;
@@ -77,12 +77,17 @@ static uint32_t begin_value(struct json *json, unsigned shape)
     return path;
 }
 
+/* A value that has nothing inside.  As an element of an array it cannot be
+ * missing and nothing in it can: it is not even entered. */
 static int on_scalar(void *user)
 {
     struct json *json = user;
-    uint32_t path = begin_value(json, RWITH_SHAPE_SCALAR);
 
-    note(json);
+    if (json->relevant != json->depth ||
+        (json->depth > 0 && json->levels[json->relevant - 1].is_array)) {
+        return 1;
+    }
+    uint32_t path = begin_value(json, RWITH_SHAPE_SCALAR);
     if (path != RWITH_MEMBERS_NONE && path != RWITH_MEMBERS_ROOT) {
         rwith_members_leave(json->state, path);
     }
@@ -111,6 +116,7 @@ static int on_string(void *user, const unsigned char *text, size_t len)
 {
     (void)text;
     (void)len;
+    note(user);
     return on_scalar(user);
 }
 
@@ -207,26 +213,49 @@ static int parse(struct json *json, const char *bytes, size_t len)
     return RWITH_ESYNTAX;
 }
 
+static bool is_word_byte(char c)
+{
+    return memchr(" \t\r\n,:[]{}", c, 10) == NULL;
+}
+
+/* Behind the last bracket, name or string of a piece stand only words,
+ * numbers and what separates them, and at the end perhaps a part of a
+ * string: that is where the next quote is. */
+static void look_behind(struct json *json, const char *bytes, size_t len)
+{
+    const char *quote = len > 0 ? memchr(bytes, '"', len) : NULL;
+    size_t word = 0, end;
+
+    if (quote != NULL) {
+        json->open = IN_STRING;
+        json->open_len = len - (size_t)(quote + 1 - bytes);
+        json->text = (rwith__json_text){ 0 };
+        (void)rwith__json_text_scan(&json->text, quote + 1, json->open_len,
+                                    &end);
+        return;
+    }
+    while (word < len && is_word_byte(bytes[len - 1 - word])) {
+        word++;
+    }
+    if (json->open != IN_WORD || word < len || json->had_event) {
+        json->open_len = 0;
+    }
+    json->open_len += word;
+    json->open = json->open_len > 0 ? IN_WORD : BETWEEN;
+}
+
 /* What this piece ends in: yajl tells only of what is whole. */
 static void look_at_end(struct json *json, const char *bytes, size_t len)
 {
-    size_t at = 0, end;
+    size_t end;
 
-    if (json->had_event || json->open == BETWEEN) {
-        at = json->had_event ? json->event_end : 0;
-        while (at < len && memchr(" \t\r\n,:", bytes[at], 6) != NULL) {
-            at++;
-        }
-        json->open = at == len          ? BETWEEN
-                     : bytes[at] == '"' ? IN_STRING
-                                        : IN_WORD;
-        json->open_len = 0;
-        json->text = (rwith__json_text){ 0 };
-        at += json->open == IN_STRING;
-    }
-    json->open_len += len - at;
-    if (json->open == IN_STRING) {
-        (void)rwith__json_text_scan(&json->text, bytes + at, len - at, &end);
+    if (json->had_event) {
+        look_behind(json, bytes + json->event_end, len - json->event_end);
+    } else if (json->open != IN_STRING) {
+        look_behind(json, bytes, len);
+    } else {
+        json->open_len += len;
+        (void)rwith__json_text_scan(&json->text, bytes, len, &end);
     }
     json->is_skipping = json->open == IN_STRING &&
                         json->open_len > KEPT_MAX &&
