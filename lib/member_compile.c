@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "lib/arena.h"
+#include "lib/memory.h"
 #include "lib/member_draft.h"
 
 #define POINTER_MAX (RWITH_MEMBERS_DEPTH_MAX * 64) /* bytes written out */

@@ -3,7 +3,7 @@
  * made, clauses hung below each other, limits kept.  member_compile.c makes
  * the tree of it.
  */
-#include "lib/arena.h"
+#include "lib/memory.h"
 #include "lib/member_draft.h"
 
 static struct rwith__draft_path *draft_path(const rwith_members_draft *draft,

@@ -100,11 +100,13 @@ struct rwith_policy {
     const struct rwith__policy_media *media;
     const struct rwith__text *texts;
     const uint32_t *header_names;
+    const uint32_t *methods; /* texts */
     const rwith_members **members;
     const char *bytes;
     size_t slot_mask;
     size_t operation_count;
     size_t header_name_count;
+    size_t method_count;
     size_t size;
 };
 

@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "lib/arena.h"
+#include "lib/memory.h"
 #include "lib/ascii.h"
 #include "lib/member.h"
 #include "lib/policy.h"

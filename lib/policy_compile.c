@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/arena.h"
+#include "lib/memory.h"
 #include "lib/ascii.h"
 #include "lib/member.h"
 #include "lib/policy.h"
@@ -33,6 +33,7 @@ struct compile {
     struct rwith__rows patterns;
     struct rwith__rows entries;
     struct rwith__rows header_names; /* uint32_t texts */
+    struct rwith__rows methods;      /* uint32_t texts */
     size_t need_count;
     size_t alternative_count;
     size_t media_count;
@@ -275,6 +276,21 @@ static bool header_list(struct compile *c)
     return true;
 }
 
+static bool method_list(struct compile *c, uint32_t method)
+{
+    for (size_t i = 0; i < c->methods.count; i++) {
+        if (*(uint32_t *)rwith__rows_at(&c->methods, i) == method) {
+            return true;
+        }
+    }
+    uint32_t *row = rwith__rows_add(c->mem, &c->methods, 1);
+
+    if (row != NULL) {
+        *row = method;
+    }
+    return row != NULL;
+}
+
 /* --- the block ----------------------------------------------------------- */
 
 /* The arrays of a policy while they are filled. */
@@ -308,6 +324,7 @@ static size_t block_size(const struct compile *c)
         rwith__room(c->media_count, sizeof(struct rwith__policy_media)) +
         rwith__room(texts, sizeof(struct rwith__text)) +
         rwith__room(c->header_names.count, sizeof(uint32_t)) +
+        rwith__room(c->methods.count, sizeof(uint32_t)) +
         rwith__room(b->members.count, sizeof(rwith_members *)) +
         rwith__room(b->texts.bytes.count, 1);
 
@@ -469,6 +486,8 @@ static rwith_policy *compile_finish(struct compile *c)
         rwith__room_take(&at, texts, sizeof(*text_rows));
     p->texts = text_rows;
     p->header_names = copy_rows(&at, &c->header_names);
+    p->methods = copy_rows(&at, &c->methods);
+    p->method_count = c->methods.count;
     p->members = rwith__room_take(&at, b->members.count, sizeof(*p->members));
     char *bytes = rwith__room_take(&at, b->texts.bytes.count, 1);
     p->bytes = bytes;
@@ -498,13 +517,17 @@ int rwith_policy_build(const rwith_policy_builder *builder,
         .patterns = { .size = sizeof(struct pattern_row) },
         .entries = { .size = sizeof(struct entry_row) },
         .header_names = { .size = sizeof(uint32_t) },
+        .methods = { .size = sizeof(uint32_t) },
     };
     rwith_policy *policy = NULL;
     bool done =
         node_add(&c) != RWITH__NODE_NONE && slots_grow(&c) && header_list(&c);
 
     for (uint32_t i = 0; done && i < builder->operations.count; i++) {
-        done = operation_place(&c, i);
+        const struct rwith__draft_operation *o =
+            rwith__rows_at(&builder->operations, i);
+
+        done = method_list(&c, o->method) && operation_place(&c, i);
     }
     if (done) {
         policy = compile_finish(&c);
@@ -514,6 +537,7 @@ int rwith_policy_build(const rwith_policy_builder *builder,
     rwith__rows_free(&memory, &c.patterns);
     rwith__rows_free(&memory, &c.entries);
     rwith__rows_free(&memory, &c.header_names);
+    rwith__rows_free(&memory, &c.methods);
     if (policy == NULL) {
         return RWITH_ENOMEM;
     }

@@ -147,6 +147,14 @@ void rwith_judge_begin(rwith_judge *judge, const rwith_policy *policy,
     }
 }
 
+/* Names mostly come in the very case in which they are asked for. */
+static bool name_is(rwith_slice name, rwith_slice wanted)
+{
+    return name.len == wanted.len &&
+           (memcmp(name.ptr, wanted.ptr, name.len) == 0 ||
+            rwith_slice_equal_nocase(name, wanted));
+}
+
 /* --- header fields ------------------------------------------------------- */
 
 static void seen_cookie(rwith_judge *judge, unsigned which, rwith_slice name)
@@ -209,9 +217,8 @@ static void field_authorization(rwith_judge *judge, rwith_slice value)
 
         for (unsigned i = 0; left != 0; i++, left >>= 1) {
             if ((left & 1) != 0 &&
-                rwith_slice_equal_nocase(
-                    scheme, need_name(judge, rwith__policy_need_at(
-                                                 judge->policy, o, i)))) {
+                name_is(scheme, need_name(judge, rwith__policy_need_at(
+                                                     judge->policy, o, i)))) {
                 judge->seen[w] |= (uint64_t)1 << i;
             }
         }
@@ -245,12 +252,12 @@ static const struct special {
     rwith_slice name;
     void (*take)(rwith_judge *judge, rwith_slice value);
 } specials[] = {
-    { { "cookie", 6 }, field_cookie },
-    { { "authorization", 13 }, field_authorization },
-    { { "content-type", 12 }, field_content_type },
-    { { "content-encoding", 16 }, field_content_encoding },
-    { { "origin", 6 }, field_origin },
-    { { "access-control-request-method", 29 }, field_request_method },
+    { { "Cookie", 6 }, field_cookie },
+    { { "Authorization", 13 }, field_authorization },
+    { { "Content-Type", 12 }, field_content_type },
+    { { "Content-Encoding", 16 }, field_content_encoding },
+    { { "Origin", 6 }, field_origin },
+    { { "Access-Control-Request-Method", 29 }, field_request_method },
 };
 
 void rwith_judge_field(rwith_judge *judge, rwith_slice name, rwith_slice value)
@@ -259,7 +266,7 @@ void rwith_judge_field(rwith_judge *judge, rwith_slice name, rwith_slice value)
         return;
     }
     value = rwith_slice_trim(value);
-    if (rwith_slice_equal_nocase(name, RWITH_LIT("ms-echo-reply"))) {
+    if (name_is(name, RWITH_LIT("ms-echo-reply"))) {
         /* there is what counts, an empty value too. */
         judge->has_echo_reply = true;
     }
@@ -267,8 +274,7 @@ void rwith_judge_field(rwith_judge *judge, rwith_slice name, rwith_slice value)
         return;
     }
     for (size_t i = 0; i < sizeof(specials) / sizeof(specials[0]); i++) {
-        if (name.len == specials[i].name.len &&
-            rwith_slice_equal_nocase(name, specials[i].name)) {
+        if (name_is(name, specials[i].name)) {
             specials[i].take(judge, value);
         }
     }
@@ -278,9 +284,8 @@ void rwith_judge_field(rwith_judge *judge, rwith_slice name, rwith_slice value)
 
         for (unsigned n = 0; left != 0; n++, left >>= 1) {
             if ((left & 1) != 0 &&
-                rwith_slice_equal_nocase(
-                    name, need_name(judge, rwith__policy_need_at(judge->policy,
-                                                                 o, n)))) {
+                name_is(name, need_name(judge, rwith__policy_need_at(
+                                                   judge->policy, o, n)))) {
                 judge->seen[w] |= (uint64_t)1 << n;
             }
         }
@@ -503,9 +508,12 @@ static unsigned status_of(const rwith_judge *judge, unsigned places,
 /* A complete head: is there a body to look into? */
 static void decide_body(rwith_judge *judge, rwith_decision *ret)
 {
-    rwith_body_format format = rwith_body_format_of(judge->content_type);
+    rwith_body_format format = RWITH_BODY_OTHER;
 
-    if (!judge->has_body || format == RWITH_BODY_OTHER) {
+    if (judge->has_body && judge->content_type.len > 0) {
+        format = rwith_body_format_of(judge->content_type);
+    }
+    if (format == RWITH_BODY_OTHER) {
         return;
     }
     for (unsigned w = judge->operation_count; w-- > 0;) {

@@ -20,9 +20,11 @@ struct path {
 struct walk {
     const rwith_policy *policy;
     const struct path *path;
-    rwith_slice method;
-    bool is_head;
+    uint32_t method;  /* text; NO_METHOD: no operation has it */
+    uint32_t instead; /* of HEAD: GET */
 };
+
+#define NO_METHOD UINT32_MAX
 
 static void path_push(struct path *path, const char *from, const char *to)
 {
@@ -39,28 +41,40 @@ static bool is_dots(const char *from, const char *to)
            (to - from == 1 || (to - from == 2 && from[1] == '.'));
 }
 
+/* Bytes of a path that mean something here. */
+static const bool stops[256] = {
+    ['/'] = true, ['%'] = true, ['\\'] = true, ['?'] = true, ['#'] = true,
+};
+
 /*
- * Cut a path at its slashes as it is.  Returns whether it can be read in
- * another way, too: escapes, empty and dot segments, backslashes.
+ * Cut a path at its slashes as it is, up to a query or fragment, where it
+ * ends: *text is shortened.  Returns whether it can be read in another way,
+ * too: escapes, empty and dot segments, backslashes.
  */
-static bool path_cut(struct path *path, rwith_slice text)
+static bool path_cut(struct path *path, rwith_slice *text)
 {
-    const char *at = text.ptr + 1, *end = text.ptr + text.len, *from = at;
+    const char *at = text->ptr + 1, *end = text->ptr + text->len, *from = at;
     bool is_ambiguous = false;
 
     path->count = 0;
     path->has_more = false;
     for (; at < end; at++) {
+        if (!stops[(unsigned char)*at]) {
+            continue;
+        }
         if (*at == '/') {
             is_ambiguous |= at == from || is_dots(from, at);
             path_push(path, from, at);
             from = at + 1;
         } else if (*at == '%' || *at == '\\') {
             is_ambiguous = true;
+        } else if (*at == '?' || *at == '#') {
+            break;
         }
     }
-    is_ambiguous |= is_dots(from, end);
-    path_push(path, from, end);
+    is_ambiguous |= is_dots(from, at);
+    path_push(path, from, at);
+    text->len = (size_t)(at - text->ptr);
     return is_ambiguous;
 }
 
@@ -196,12 +210,10 @@ static uint32_t node_operation(const struct walk *walk, uint32_t node)
     const struct rwith__policy_node *n = &policy->nodes[node];
     const struct rwith__policy_entry *entries = &policy->entries[n->operations];
     for (size_t i = 0; i < n->operation_count; i++) {
-        rwith_slice method = rwith__policy_text(policy, entries[i].method);
-
-        if (rwith_slice_equal(method, walk->method)) {
+        if (entries[i].method == walk->method) {
             return entries[i].operation;
         }
-        if (walk->is_head && rwith_slice_equal(method, RWITH_LIT("GET"))) {
+        if (entries[i].method == walk->instead) {
             found = entries[i].operation;
         }
     }
@@ -270,22 +282,18 @@ static rwith_slice target_path(rwith_slice target)
     return (rwith_slice){ at, (size_t)(end - at) };
 }
 
-/* The query of a target: from the first "?" to a "#". */
-static rwith_slice target_query(rwith_slice target)
+/* What follows the path: from a "?" to a "#". */
+static rwith_slice query_of(rwith_slice rest)
 {
-    const char *at =
-        target.len > 0 ? memchr(target.ptr, '?', target.len) : NULL;
-
-    if (at == NULL) {
+    if (rest.len < 2 || rest.ptr[0] != '?') {
         return (rwith_slice){ 0 };
     }
-    const char *end = target.ptr + target.len;
-    const char *hash = memchr(target.ptr, '#', target.len);
-    if (hash != NULL) {
-        end = hash;
-    }
-    return at < end ? (rwith_slice){ at + 1, (size_t)(end - at - 1) }
-                    : (rwith_slice){ 0 };
+    rest.ptr++;
+    rest.len--;
+    const char *hash = memchr(rest.ptr, '#', rest.len);
+
+    return (rwith_slice){ rest.ptr,
+                          hash != NULL ? (size_t)(hash - rest.ptr) : rest.len };
 }
 
 /* The second reading of an ambiguous path, and the first with escapes. */
@@ -312,30 +320,51 @@ static void match_ambiguous(struct walk *walk, struct path *path,
     }
 }
 
+/* The number of a method's text. */
+static uint32_t method_find(const rwith_policy *policy, rwith_slice method)
+{
+    for (size_t i = 0; i < policy->method_count; i++) {
+        if (rwith_slice_equal(rwith__policy_text(policy, policy->methods[i]),
+                              method)) {
+            return policy->methods[i];
+        }
+    }
+    return NO_METHOD;
+}
+
 rwith_policy_hit rwith_policy_match(const rwith_policy *policy,
                                     rwith_slice method, rwith_slice target)
 {
     struct path path;
-    struct walk walk = { policy, &path, method,
-                         rwith_slice_equal(method, RWITH_LIT("HEAD")) };
+    struct walk walk = { policy, &path, method_find(policy, method),
+                         NO_METHOD };
     rwith_policy_hit hit = {
         .operation = RWITH_POLICY_NO_OPERATION,
         .other = RWITH_POLICY_NO_OPERATION,
         .is_options = rwith_slice_equal(method, RWITH_LIT("OPTIONS")),
-        .query = target_query(target),
     };
     rwith_slice text = target_path(target);
 
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] == '?' || text.ptr[i] == '#') {
-            text.len = i;
-        }
+    if (rwith_slice_equal(method, RWITH_LIT("HEAD"))) {
+        /* */
+        walk.instead = method_find(policy, RWITH_LIT("GET"));
     }
     if (text.len == 0) {
         hit.is_unknown = true;
         return hit;
     }
-    if (path_cut(&path, text)) {
+    bool is_ambiguous = path_cut(&path, &text);
+    const char *end = text.ptr + text.len;
+
+    if (end < target.ptr + target.len && end[0] == '/') {
+        /* An absolute form without a path: its query is further on. */
+        end = memchr(target.ptr, '?', target.len);
+    }
+    if (end != NULL) {
+        hit.query = query_of(
+            (rwith_slice){ end, (size_t)(target.ptr + target.len - end) });
+    }
+    if (is_ambiguous) {
         match_ambiguous(&walk, &path, text, &hit);
         return hit;
     }
