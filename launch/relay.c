@@ -39,6 +39,14 @@ static void bare_host(const rwith_origin *origin, char *host, size_t host_len)
     snprintf(host, host_len, "%.*s", (int)s.len, s.ptr);
 }
 
+static bool is_address(const char *host)
+{
+    unsigned char bytes[16];
+
+    return inet_pton(AF_INET, host, bytes) == 1 ||
+           inet_pton(AF_INET6, host, bytes) == 1;
+}
+
 /* --- checks
  * -------------------------------------------------------------------- */
 
@@ -328,6 +336,7 @@ static void put_listen(const rwith_relay *relay, const rwith_listener *listener,
     }
     if (relay->password_file != NULL) {
         rwith_conf_put(conf,
+                       "        retry_with_own_credentials on;\n"
                        "        auth_basic \"retrywith relay\";\n"
                        "        auth_basic_user_file %p;\n",
                        relay->password_file);
@@ -430,6 +439,10 @@ static void put_origin_tls(const rwith_relay *relay, rwith_conf *conf)
                    host);
     if (relay->is_insecure) {
         rwith_conf_put(conf, "            proxy_ssl_verify off;\n");
+    } else if (is_address(host)) {
+        /* nginx verifies names only; then the module does it. */
+        rwith_conf_put(conf, "            retry_with_verify_address %f;\n",
+                       relay->authorities);
     } else {
         rwith_conf_put(conf,
                        "            proxy_ssl_verify on;\n"

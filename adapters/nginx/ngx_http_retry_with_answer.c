@@ -369,6 +369,21 @@ ngx_http_retry_with_header_filter(ngx_http_request_t *r)
         return ngx_http_next_header_filter(r);
     }
 
+    if (r->http_version < NGX_HTTP_VERSION_10 && r->http_protocol.len) {
+
+        /* no status line: nginx would pass any bytes on as HTTP/0.9 */
+
+        r->http_version = NGX_HTTP_VERSION_11;
+        ctx->state = NGX_HTTP_RETRY_WITH_DONE;
+
+        if (ctx->exchange) {
+            (void) rwith_exchange_failed(ctx->exchange, ngx_current_msec,
+                                         &ctx->effect);
+        }
+
+        return NGX_HTTP_BAD_GATEWAY;
+    }
+
     if (ngx_http_retry_with_judge_head(r, ctx) == NGX_OK) {
 
         /* held: the body filter goes on */

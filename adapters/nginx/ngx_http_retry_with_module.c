@@ -118,6 +118,20 @@ static ngx_command_t  ngx_http_retry_with_commands[] = {
       offsetof(ngx_http_retry_with_loc_conf_t, rewrite),
       NULL },
 
+    { ngx_string("retry_with_verify_address"),
+      NGX_HTTP_RETRY_WITH_ANY|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_retry_with_loc_conf_t, verify_address),
+      NULL },
+
+    { ngx_string("retry_with_own_credentials"),
+      NGX_HTTP_RETRY_WITH_ANY|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_retry_with_loc_conf_t, own_credentials),
+      NULL },
+
     { ngx_string("retry_with_sandbox"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_http_retry_with_sandbox,
@@ -395,6 +409,7 @@ ngx_http_retry_with_create_loc_conf(ngx_conf_t *cf)
     conf->start_within = NGX_CONF_UNSET_MSEC;
     conf->max_wait = NGX_CONF_UNSET_MSEC;
     conf->names = NGX_CONF_UNSET_PTR;
+    conf->own_credentials = NGX_CONF_UNSET;
     conf->origin = NGX_CONF_UNSET_PTR;
     conf->rewrite = NGX_CONF_UNSET_PTR;
 
@@ -446,6 +461,12 @@ ngx_http_retry_with_check_location(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
+    if (conf->verify_address.len
+        && ngx_http_retry_with_verify_address(cf, conf) != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_retry_with_module);
 
     conf->dialects = ngx_http_retry_with_get_set(cf, mcf, conf->dialect_files,
@@ -489,6 +510,8 @@ ngx_http_retry_with_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_msec_value(conf->max_wait, prev->max_wait,
                               RWITH_WAIT_MAX_MS_DEFAULT);
     ngx_conf_merge_ptr_value(conf->names, prev->names, NULL);
+    ngx_conf_merge_value(conf->own_credentials, prev->own_credentials, 0);
+    ngx_conf_merge_str_value(conf->verify_address, prev->verify_address, "");
     ngx_conf_merge_ptr_value(conf->rewrite, prev->rewrite, NULL);
     ngx_conf_merge_ptr_value(conf->origin, prev->origin, NULL);
 

@@ -75,6 +75,8 @@ typedef struct {
     ngx_msec_t                         max_wait;
 
     ngx_array_t                       *names;    /* rwith_slice */
+    ngx_flag_t                         own_credentials;
+    ngx_str_t                          verify_address;  /* authorities */
     ngx_http_retry_with_origin_t      *origin;
     ngx_http_retry_with_origin_t      *rewrite;
     ngx_http_retry_with_origin_t      *target;   /* of the two, or of what
@@ -230,6 +232,10 @@ ngx_int_t ngx_http_retry_with_translate(ngx_http_request_t *r,
     ngx_http_output_body_filter_pt next);
 ngx_int_t ngx_http_retry_with_dress(ngx_http_request_t *r,
     ngx_http_retry_with_ctx_t *ctx);
+
+/* ngx_http_retry_with_address.c: origins that are named by an address */
+char *ngx_http_retry_with_verify_address(ngx_conf_t *cf,
+    ngx_http_retry_with_loc_conf_t *conf);
 
 /* ngx_http_retry_with_sandbox.c: a test origin of every dialect */
 char *ngx_http_retry_with_sandbox(ngx_conf_t *cf, ngx_command_t *cmd,

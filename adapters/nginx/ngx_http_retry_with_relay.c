@@ -227,6 +227,63 @@ ngx_http_retry_with_max_forwards(ngx_http_request_t *r)
 }
 
 
+/*
+ * The client's Authorization was for this server (auth_basic): the origin
+ * gets none of it, and one of the supply may take its place.
+ */
+
+static ngx_int_t
+ngx_http_retry_with_drop_own(ngx_http_request_t *r)
+{
+    ngx_uint_t        i;
+    ngx_list_t        rest;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *header, *copy;
+
+    if (r->headers_in.authorization == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_list_init(&rest, r->pool, 20, sizeof(ngx_table_elt_t)) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        header = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (header[i].key.len == sizeof("Authorization") - 1
+                && ngx_strncasecmp(header[i].key.data,
+                                   (u_char *) "Authorization",
+                                   sizeof("Authorization") - 1) == 0)
+            {
+                continue;
+            }
+
+            copy = ngx_list_push(&rest);
+            if (copy == NULL) {
+                return NGX_ERROR;
+            }
+
+            *copy = header[i];
+        }
+    }
+
+    /* a list that did not grow points into itself */
+
+    r->headers_in.headers = rest;
+
+    if (rest.last == &rest.part) {
+        r->headers_in.headers.last = &r->headers_in.headers.part;
+    }
+
+    r->headers_in.authorization = NULL;
+
+    return NGX_OK;
+}
+
+
 /* NGX_DECLINED: it may go on */
 
 ngx_int_t
@@ -234,6 +291,12 @@ ngx_http_retry_with_admit(ngx_http_request_t *r,
     ngx_http_retry_with_ctx_t *ctx)
 {
     ngx_table_elt_t  *max_forwards;
+
+    if (ctx->conf->own_credentials
+        && ngx_http_retry_with_drop_own(r) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     if (ngx_http_retry_with_is_bound_auth(r)) {
         return ngx_http_retry_with_refuse(r, &ngx_http_retry_with_bound_auth);
