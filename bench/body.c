@@ -18,9 +18,9 @@
 #include "body/members.h"
 #include "body/multistatus.h"
 
-#define BLOCK (16 * 1024)
+#define BLOCK  (16 * 1024)
 #define ROUNDS 9
-#define SIZE (4u << 20)
+#define SIZE   (4u << 20)
 
 static char body[SIZE + 4096];
 
@@ -63,8 +63,8 @@ static bool run_check(const struct job *job)
 
         (void)rwith_body_check_feed(check, body + at, len);
     }
-    bool is_complete = rwith_body_check_finish(check, &missing) ==
-                       RWITH_BODY_COMPLETE;
+    bool is_complete =
+        rwith_body_check_finish(check, &missing) == RWITH_BODY_COMPLETE;
     rwith_body_check_free(check);
     return is_complete;
 }
@@ -90,8 +90,7 @@ static bool run_expat(const struct job *job)
     XML_Parser parser = XML_ParserCreateNS(NULL, '\n');
     enum XML_Status status = XML_STATUS_OK;
 
-    for (size_t at = 0; at < job->len && status == XML_STATUS_OK;
-         at += BLOCK) {
+    for (size_t at = 0; at < job->len && status == XML_STATUS_OK; at += BLOCK) {
         size_t len = job->len - at < BLOCK ? job->len - at : BLOCK;
 
         status = XML_Parse(parser, body + at, (int)len, 0);
@@ -177,9 +176,9 @@ static rwith_members *make_tree(void)
     rwith_slice none = { "", 0 };
 
     if (rwith_members_draft_new(NULL, &draft) != RWITH_OK ||
-        rwith_members_draft_path(draft, RWITH_MEMBERS_ROOT,
-                                 RWITH_MEMBER_NAME, rwith_slice_of(names[0]),
-                                 false, &items) != RWITH_OK ||
+        rwith_members_draft_path(draft, RWITH_MEMBERS_ROOT, RWITH_MEMBER_NAME,
+                                 rwith_slice_of(names[0]), false,
+                                 &items) != RWITH_OK ||
         rwith_members_draft_need(draft, RWITH_MEMBERS_ROOT, items, NULL) !=
             RWITH_OK ||
         rwith_members_draft_path(draft, items, RWITH_MEMBER_ITEM, none, true,
@@ -241,8 +240,7 @@ static const struct json_body {
 
 static void measure_json(const rwith_members *tree)
 {
-    for (size_t i = 0; i < sizeof(json_bodies) / sizeof(json_bodies[0]);
-         i++) {
+    for (size_t i = 0; i < sizeof(json_bodies) / sizeof(json_bodies[0]); i++) {
         const struct json_body *json = &json_bodies[i];
         char name[64];
         struct job job = { "application/json", tree,

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "body/json_memory.h"
+#include "body/media_type.h"
 #include "body/pointer.h"
 
 /* Two buffers of yajl that double until the longest string fits, the old
@@ -58,11 +59,11 @@ static void enter(struct finder *f, const rwith_slice *key, size_t index)
         size_t number;
         bool is_star = key == NULL && segment.len == 1 &&
                        segment.ptr[0] == '*' && index <= UINT16_MAX;
-        bool fits = key != NULL
-                        ? rwith__pointer_is_key(segment, *key)
-                        : is_star ||
-                              (rwith__pointer_is_number(segment, &number) &&
-                               number == index);
+        bool fits =
+            key != NULL
+                ? rwith__pointer_is_key(segment, *key)
+                : is_star || (rwith__pointer_is_number(segment, &number) &&
+                              number == index);
 
         if (is_star) {
             p->index = (uint16_t)index;
@@ -218,24 +219,11 @@ static bool contains(rwith_slice text, rwith_slice bytes)
 
 bool rwith_body_is_json(rwith_slice content_type)
 {
-    const char *stop = content_type.len > 0
-                           ? memchr(content_type.ptr, ';', content_type.len)
-                           : NULL;
-    rwith_slice type = content_type;
+    rwith_slice type = rwith__media_type(content_type);
 
-    if (stop != NULL) {
-        type.len = (size_t)(stop - type.ptr);
-    }
-    type = rwith_slice_trim(type);
-    if (rwith_slice_equal_nocase(type, RWITH_LIT("application/json")) ||
-        rwith_slice_equal_nocase(type, RWITH_LIT("text/json"))) {
-        return true;
-    }
-    if (type.len <= 5 || memchr(type.ptr, '/', type.len) == NULL) {
-        return false;
-    }
-    rwith_slice suffix = { type.ptr + type.len - 5, 5 };
-    return rwith_slice_equal_nocase(suffix, RWITH_LIT("+json"));
+    return rwith_slice_equal_nocase(type, RWITH_LIT("application/json")) ||
+           rwith_slice_equal_nocase(type, RWITH_LIT("text/json")) ||
+           rwith__media_type_ends(type, RWITH_LIT("+json"));
 }
 
 static bool begins_like_json(rwith_slice text)
@@ -279,11 +267,12 @@ static void sort_wants(struct finder *f, rwith_slice text,
 
 size_t rwith_body_facts_in(const rwith_alloc *mem, rwith_slice content_type,
                            rwith_slice prefix, const rwith_fact_want *wants,
-                           size_t want_count, rwith_fact *ret_facts,
-                           size_t max, char *buf, size_t buf_len)
+                           size_t want_count, rwith_fact *ret_facts, size_t max,
+                           char *buf, size_t buf_len)
 {
-    struct finder f = { .facts = ret_facts, .max = max,
-                        .buf = buf, .buf_len = buf_len };
+    struct finder f = {
+        .facts = ret_facts, .max = max, .buf = buf, .buf_len = buf_len
+    };
 
     if (prefix.len == 0 || max == 0) {
         return 0;

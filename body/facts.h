@@ -41,8 +41,8 @@ size_t rwith_body_facts(rwith_slice content_type, rwith_slice prefix,
  * hundred KiB of it at a time. */
 size_t rwith_body_facts_in(const rwith_alloc *mem, rwith_slice content_type,
                            rwith_slice prefix, const rwith_fact_want *wants,
-                           size_t want_count, rwith_fact *ret_facts,
-                           size_t max, char *buf, size_t buf_len);
+                           size_t want_count, rwith_fact *ret_facts, size_t max,
+                           char *buf, size_t buf_len);
 
 /** Is this the type of a JSON document: application/json, text/json,
  * anything+json, whatever the parameters? */

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "body/form_text.h"
 #include "body/insert.h"
 #include "body/reader.h"
 
@@ -12,8 +13,8 @@ struct form {
     const rwith_alloc *mem;
     rwith_members_state *state;
     bool in_value, is_empty;
-    bool is_too_long;    /* the name is none of the tree's */
-    unsigned escape;     /* bytes of "%XX" seen, at the name's end */
+    bool is_too_long; /* the name is none of the tree's */
+    unsigned escape;  /* bytes of "%XX" seen, at the name's end */
     size_t name_len;
     char name[RWITH_BODY_NAME_MAX];
 };
@@ -33,14 +34,6 @@ static void *form_open(const struct rwith__reader_setup *setup)
     return form;
 }
 
-static int hex_digit(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 static void add_byte(struct form *form, char c)
 {
     if (form->name_len == sizeof(form->name)) {
@@ -51,11 +44,12 @@ static void add_byte(struct form *form, char c)
     form->name[form->name_len++] = c == '+' ? ' ' : c;
     if (c == '%') {
         form->escape = 1;
-    } else if (form->escape > 0 && hex_digit(c) >= 0) {
+    } else if (form->escape > 0 && rwith__hex_digit(c) >= 0) {
         if (++form->escape == 3) {
             char *at = form->name + form->name_len - 3;
 
-            *at = (char)(hex_digit(at[1]) * 16 + hex_digit(at[2]));
+            *at =
+                (char)(rwith__hex_digit(at[1]) * 16 + rwith__hex_digit(at[2]));
             form->name_len -= 2;
             form->escape = 0;
         }
@@ -68,8 +62,7 @@ static void add_byte(struct form *form, char c)
 static void end_name(struct form *form, bool has_value)
 {
     if ((form->name_len > 0 || has_value) && !form->is_too_long) {
-        rwith__member_text(form->state, RWITH_MEMBERS_ROOT,
-                           RWITH_MEMBER_NAME,
+        rwith__member_text(form->state, RWITH_MEMBERS_ROOT, RWITH_MEMBER_NAME,
                            (rwith_slice){ form->name, form->name_len });
     }
     form->name_len = 0;

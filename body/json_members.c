@@ -38,9 +38,9 @@ struct json {
     uint32_t next; /* path of the value that begins */
 
     bool is_empty;
-    size_t mark;         /* bytes of a byte order mark seen; 3: past it */
-    bool had_event;      /* in this piece: a bracket, name or string */
-    size_t event_end;    /* behind the last one */
+    size_t mark;      /* bytes of a byte order mark seen; 3: past it */
+    bool had_event;   /* in this piece: a bracket, name or string */
+    size_t event_end; /* behind the last one */
     enum open open;
     bool is_skipping;
     size_t open_len;
@@ -123,8 +123,8 @@ static int on_string(void *user, const unsigned char *text, size_t len)
 static int begin_container(struct json *json, bool is_array)
 {
     bool is_relevant = json->relevant == json->depth;
-    uint32_t path = begin_value(json, is_array ? RWITH_SHAPE_ARRAY
-                                               : RWITH_SHAPE_OBJECT);
+    uint32_t path =
+        begin_value(json, is_array ? RWITH_SHAPE_ARRAY : RWITH_SHAPE_OBJECT);
 
     note(json);
     if (json->depth == json->depth_max) {
@@ -197,8 +197,8 @@ static const yajl_callbacks callbacks = {
 static int parse(struct json *json, const char *bytes, size_t len)
 {
     yajl_status status = yajl_status_error;
-    int err = rwith__json_parse(&json->memory, json->handle, bytes, len,
-                                &status);
+    int err =
+        rwith__json_parse(&json->memory, json->handle, bytes, len, &status);
 
     if (err != RWITH_OK) {
         json->why = "out of memory";
@@ -257,8 +257,7 @@ static void look_at_end(struct json *json, const char *bytes, size_t len)
         json->open_len += len;
         (void)rwith__json_text_scan(&json->text, bytes, len, &end);
     }
-    json->is_skipping = json->open == IN_STRING &&
-                        json->open_len > KEPT_MAX &&
+    json->is_skipping = json->open == IN_STRING && json->open_len > KEPT_MAX &&
                         rwith__json_text_is_whole(&json->text);
 }
 

@@ -80,14 +80,14 @@ static void *json_realloc(void *user, void *ptr, size_t size)
     return fresh;
 }
 
-void rwith__json_memory_init(rwith_json_memory *memory,
-                             const rwith_alloc *mem, size_t limit)
+void rwith__json_memory_init(rwith_json_memory *memory, const rwith_alloc *mem,
+                             size_t limit)
 {
     memset(memory, 0, sizeof(*memory));
     memory->mem = mem;
     memory->limit = limit;
-    memory->hooks = (yajl_alloc_funcs){ json_malloc, json_realloc, json_free,
-                                        memory };
+    memory->hooks =
+        (yajl_alloc_funcs){ json_malloc, json_realloc, json_free, memory };
 }
 
 void rwith__json_memory_clear(rwith_json_memory *memory)

@@ -24,14 +24,14 @@ typedef struct rwith_json_memory {
     struct json_block *blocks;
     size_t used;
     size_t limit;
-    int err;                /* why the last call was left */
+    int err; /* why the last call was left */
     yajl_alloc_funcs hooks;
     jmp_buf leave;
 } rwith_json_memory;
 
 /** @param limit  bytes that yajl may hold at one time */
-void rwith__json_memory_init(rwith_json_memory *memory,
-                             const rwith_alloc *mem, size_t limit);
+void rwith__json_memory_init(rwith_json_memory *memory, const rwith_alloc *mem,
+                             size_t limit);
 
 /** Give everything back, whatever yajl thinks of it: there is no need, and
  * after a call that was left no way, to call yajl_free(). */

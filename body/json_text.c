@@ -55,7 +55,8 @@ static bool is_plain_word(const char *bytes)
     quote = word ^ (ones * '"');
     backslash = word ^ (ones * '\\');
     return ((word | (word - ones * 0x20) | (quote - ones) |
-             (backslash - ones)) & tops) == 0;
+             (backslash - ones)) &
+            tops) == 0;
 }
 
 bool rwith__json_text_scan(rwith__json_text *text, const char *bytes,

@@ -8,9 +8,9 @@
 
 /** Where in a string the bytes so far end. */
 typedef struct rwith__json_text {
-    unsigned hex;     /* digits of \uXXXX to come */
-    unsigned more;    /* bytes of a UTF-8 sequence to come */
-    bool is_escaped;  /* the byte before was a backslash */
+    unsigned hex;    /* digits of \uXXXX to come */
+    unsigned more;   /* bytes of a UTF-8 sequence to come */
+    bool is_escaped; /* the byte before was a backslash */
 } rwith__json_text;
 
 /** Between two characters? */

@@ -2,9 +2,9 @@
  * media_type.c: type and parameters of a Content-Type or Content-Disposition
  * (RFC 9110 5.6.6), read where they stand.
  */
-#include <string.h>
+#include "body/media_type.h"
 
-#include "body/reader.h"
+#include <string.h>
 
 rwith_slice rwith__media_type(rwith_slice content_type)
 {
@@ -16,6 +16,15 @@ rwith_slice rwith__media_type(rwith_slice content_type)
         content_type.len = (size_t)(stop - content_type.ptr);
     }
     return rwith_slice_trim(content_type);
+}
+
+bool rwith__media_type_ends(rwith_slice type, rwith_slice suffix)
+{
+    if (type.len <= suffix.len || memchr(type.ptr, '/', type.len) == NULL) {
+        return false;
+    }
+    rwith_slice end = { type.ptr + type.len - suffix.len, suffix.len };
+    return rwith_slice_equal_nocase(end, suffix);
 }
 
 static bool is_name_end(char c)
@@ -50,8 +59,8 @@ static bool next_parameter(rwith_slice s, size_t *at, rwith_slice *ret_name,
 {
     size_t i = *at;
 
-    while (i < s.len && (s.ptr[i] == ';' || s.ptr[i] == ' ' ||
-                         s.ptr[i] == '\t')) {
+    while (i < s.len &&
+           (s.ptr[i] == ';' || s.ptr[i] == ' ' || s.ptr[i] == '\t')) {
         i++;
     }
     size_t start = i;
@@ -73,8 +82,8 @@ static bool next_parameter(rwith_slice s, size_t *at, rwith_slice *ret_name,
             while (i < s.len && s.ptr[i] != ';') {
                 i++;
             }
-            *ret_value = rwith_slice_trim(
-                (rwith_slice){ s.ptr + start, i - start });
+            *ret_value =
+                rwith_slice_trim((rwith_slice){ s.ptr + start, i - start });
         }
     }
     bool is_more = i > *at;
@@ -85,8 +94,7 @@ static bool next_parameter(rwith_slice s, size_t *at, rwith_slice *ret_name,
 bool rwith__media_parameter(rwith_slice value, rwith_slice name,
                             rwith_slice *ret)
 {
-    const char *stop = value.len > 0 ? memchr(value.ptr, ';', value.len)
-                                     : NULL;
+    const char *stop = value.len > 0 ? memchr(value.ptr, ';', value.len) : NULL;
     size_t at = stop != NULL ? (size_t)(stop - value.ptr) : value.len;
     size_t count = 0;
     rwith_slice this_name, this_value;

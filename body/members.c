@@ -116,8 +116,8 @@ static void inflate_free(void *user, void *ptr)
 
 static int open_inflater(rwith_body_check *check)
 {
-    struct inflater *inflater = rwith__body_alloc(check->mem,
-                                                  sizeof(*inflater));
+    struct inflater *inflater =
+        rwith__body_alloc(check->mem, sizeof(*inflater));
     union {
         const rwith_alloc *from;
         void *to;
@@ -131,8 +131,7 @@ static int open_inflater(rwith_body_check *check)
     inflater->stream.zalloc = inflate_alloc;
     inflater->stream.zfree = inflate_free;
     inflater->stream.opaque = mem.to;
-    inflater->is_open = inflateInit2(&inflater->stream,
-                                     16 + MAX_WBITS) == Z_OK;
+    inflater->is_open = inflateInit2(&inflater->stream, 16 + MAX_WBITS) == Z_OK;
     return inflater->is_open ? RWITH_OK : RWITH_ENOMEM;
 }
 
@@ -144,8 +143,8 @@ static int open_reader(rwith_body_check *check, const rwith_members *members,
         .content_type = content_type,
         .depth_max = depth_max,
     };
-    void *memory = rwith__body_alloc(check->mem,
-                                     rwith_members_state_size(members));
+    void *memory =
+        rwith__body_alloc(check->mem, rwith_members_state_size(members));
 
     if (memory == NULL) {
         return RWITH_ENOMEM;
@@ -196,8 +195,7 @@ static int open_check(rwith_body_check *check, const rwith_members *members,
 }
 
 int rwith_body_check_new(const rwith_alloc *mem, const rwith_members *members,
-                         rwith_slice content_type,
-                         rwith_slice content_encoding,
+                         rwith_slice content_type, rwith_slice content_encoding,
                          const rwith_body_limits *limits,
                          rwith_body_check **ret)
 {
@@ -208,8 +206,8 @@ int rwith_body_check_new(const rwith_alloc *mem, const rwith_members *members,
     }
     memset(check, 0, sizeof(*check));
     check->mem = mem;
-    int err = open_check(check, members, content_type, content_encoding,
-                         limits);
+    int err =
+        open_check(check, members, content_type, content_encoding, limits);
     if (err != RWITH_OK) {
         rwith_body_check_free(check);
         return err;

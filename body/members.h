@@ -11,17 +11,18 @@
 #include <retrywith/err.h>
 #include <retrywith/member.h>
 
-#define RWITH_BODY_DEPTH_MAX_DEFAULT 512  /**< values inside each other */
-#define RWITH_BODY_DEPTH_MAX_LIMIT 16384  /**< highest that may be set */
+#define RWITH_BODY_DEPTH_MAX_DEFAULT    512   /**< values inside each other */
+#define RWITH_BODY_DEPTH_MAX_LIMIT      16384 /**< highest that may be set */
 #define RWITH_BODY_INFLATED_MAX_DEFAULT (64u << 20) /**< bytes */
-#define RWITH_BODY_RATIO_MAX_DEFAULT 200  /**< inflated to compressed, */
-#define RWITH_BODY_RATIO_FROM (1u << 20)  /**< from so many bytes on */
-#define RWITH_BODY_NUMBER_MAX 1024        /**< longest number of JSON */
-#define RWITH_BODY_NAME_MAX 1024          /**< longest name that can be one
-                                               of the tree's */
-#define RWITH_BODY_TAG_MAX (64 * 1024)    /**< tag or comment of XML */
-#define RWITH_BODY_PART_HEAD_MAX (8 * 1024) /**< header of a form's part */
-#define RWITH_BODY_BOUNDARY_MAX 70        /**< RFC 2046 5.1.1 */
+#define RWITH_BODY_RATIO_MAX_DEFAULT    200 /**< inflated to compressed, */
+#define RWITH_BODY_RATIO_FROM           (1u << 20) /**< from so many bytes on */
+#define RWITH_BODY_NUMBER_MAX           1024 /**< longest number of JSON */
+#define RWITH_BODY_NAME_MAX                                                    \
+    1024                                     /**< longest name that can be one \
+                                                  of the tree's */
+#define RWITH_BODY_TAG_MAX       (64 * 1024) /**< tag or comment of XML */
+#define RWITH_BODY_PART_HEAD_MAX (8 * 1024)  /**< header of a form's part */
+#define RWITH_BODY_BOUNDARY_MAX  70          /**< RFC 2046 5.1.1 */
 
 /** Zero-initialise for the defaults. */
 typedef struct rwith_body_limits {
@@ -64,8 +65,7 @@ bool rwith_body_is_judged(rwith_slice content_type,
  * @return #RWITH_OK, #RWITH_ENOMEM
  */
 int rwith_body_check_new(const rwith_alloc *mem, const rwith_members *members,
-                         rwith_slice content_type,
-                         rwith_slice content_encoding,
+                         rwith_slice content_type, rwith_slice content_encoding,
                          const rwith_body_limits *limits,
                          rwith_body_check **ret);
 

@@ -9,14 +9,14 @@
 #include "body/reader.h"
 
 enum state {
-    IN_DATA,       /* of a part, or in front of the first */
-    IN_DELIMITER,  /* at the start of a line: matching "--boundary" */
-    BEHIND,        /* of the boundary */
-    BEHIND_DASH,   /* the first of the closing two */
-    IN_PADDING,    /* white space behind the boundary */
-    BEFORE_LF,     /* the delimiter line's CR was seen */
-    IN_HEAD,       /* of a part */
-    CLOSED,        /* behind the closing delimiter, on its line */
+    IN_DATA,      /* of a part, or in front of the first */
+    IN_DELIMITER, /* at the start of a line: matching "--boundary" */
+    BEHIND,       /* of the boundary */
+    BEHIND_DASH,  /* the first of the closing two */
+    IN_PADDING,   /* white space behind the boundary */
+    BEFORE_LF,    /* the delimiter line's CR was seen */
+    IN_HEAD,      /* of a part */
+    CLOSED,       /* behind the closing delimiter, on its line */
     CLOSED_CR,
     IN_EPILOGUE
 };
@@ -26,9 +26,9 @@ struct multipart {
     rwith_members_state *members;
     enum state state;
     bool is_empty;
-    bool has_cr;      /* the byte before was a CR */
-    bool is_crlf;     /* the line began behind a CRLF, or the body with it */
-    size_t matched;   /* of the delimiter */
+    bool has_cr;    /* the byte before was a CR */
+    bool is_crlf;   /* the line began behind a CRLF, or the body with it */
+    size_t matched; /* of the delimiter */
     size_t delimiter_len;
     size_t head_len;
     char delimiter[2 + RWITH_BODY_BOUNDARY_MAX];
@@ -183,10 +183,9 @@ static const char *head_byte(struct multipart *m, char c)
     if (c == '\0' || had_cr != (c == '\n')) {
         return "a part's header with a control byte";
     }
-    if (c != '\n' ||
-        (m->head_len != 2 &&
-         (m->head_len < 4 ||
-          memcmp(m->head + m->head_len - 4, "\r\n\r\n", 4) != 0))) {
+    if (c != '\n' || (m->head_len != 2 &&
+                      (m->head_len < 4 || memcmp(m->head + m->head_len - 4,
+                                                 "\r\n\r\n", 4) != 0))) {
         return NULL;
     }
     /* A delimiter at once, without a CRLF of its own, is data to some. */
@@ -302,6 +301,6 @@ static void multipart_close(void *reader)
 }
 
 const struct rwith__reader rwith__multipart_reader = {
-    multipart_takes, multipart_open, multipart_feed, multipart_finish,
-    multipart_close,
+    multipart_takes,  multipart_open,  multipart_feed,
+    multipart_finish, multipart_close,
 };

@@ -9,9 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "body/media_type.h"
 #include "body/xml_memory.h"
 
-#define PIECE 4096   /* bytes given to expat at a time */
+#define PIECE   4096 /* bytes given to expat at a time */
 #define TAG_MAX RWITH_HREF_TAG_MAX
 
 /* Bytes that expat has taken and not yet told about: one tag, and as expat
@@ -27,8 +28,8 @@ struct rwith_multistatus {
     rwith_bytes_sink sink;
     void *user;
 
-    int err;        /* of the sink */
-    bool passing;   /* nothing is translated any more */
+    int err;      /* of the sink */
+    bool passing; /* nothing is translated any more */
     bool has_root;
     uint64_t token; /* see position() */
 
@@ -194,8 +195,8 @@ static void on_start(void *user, const XML_Char *name,
         ms->is_plain = true;
         ms->depth = 0;
         ms->text_len = 0;
-        ms->content = position(ms) +
-                      (uint64_t)XML_GetCurrentByteCount(ms->parser);
+        ms->content =
+            position(ms) + (uint64_t)XML_GetCurrentByteCount(ms->parser);
     }
 }
 
@@ -321,8 +322,7 @@ static void feed_piece(rwith_multistatus *ms, const char *bytes, size_t len)
     let_go(ms, end);
 }
 
-int rwith_multistatus_feed(rwith_multistatus *ms, const char *bytes,
-                           size_t len)
+int rwith_multistatus_feed(rwith_multistatus *ms, const char *bytes, size_t len)
 {
     while (len > 0 && ms->err == RWITH_OK && !ms->passing) {
         size_t piece = len < PIECE ? len : PIECE;
@@ -354,8 +354,8 @@ int rwith_multistatus_new(const rwith_alloc *mem, rwith_href_rewrite rewrite,
                           rwith_bytes_sink sink, void *user,
                           rwith_multistatus **ret)
 {
-    rwith_multistatus *ms = mem != NULL ? mem->alloc(sizeof(*ms), mem->user)
-                                        : malloc(sizeof(*ms));
+    rwith_multistatus *ms =
+        mem != NULL ? mem->alloc(sizeof(*ms), mem->user) : malloc(sizeof(*ms));
 
     if (ms == NULL) {
         return RWITH_ENOMEM;
@@ -397,62 +397,25 @@ void rwith_multistatus_free(rwith_multistatus *ms)
 
 /* --- when ---------------------------------------------------------------- */
 
-/* The value of the charset parameter, unquoted; empty: there is none. */
-static rwith_slice charset_of(rwith_slice parameters)
-{
-    const char *p = parameters.ptr;
-    const char *end = p + parameters.len;
-
-    while (p < end) {
-        const char *stop = memchr(p, ';', (size_t)(end - p));
-        stop = stop != NULL ? stop : end;
-        rwith_slice part = rwith_slice_trim(
-            (rwith_slice){ p, (size_t)(stop - p) });
-        rwith_slice name = { part.ptr, part.len < 8 ? part.len : 8 };
-
-        if (rwith_slice_equal_nocase(name, RWITH_LIT("charset="))) {
-            rwith_slice value = { part.ptr + 8, part.len - 8 };
-
-            if (value.len >= 2 && value.ptr[0] == '"') {
-                value = (rwith_slice){ value.ptr + 1, value.len - 2 };
-            }
-            return value;
-        }
-        p = stop < end ? stop + 1 : end;
-    }
-    return (rwith_slice){ "", 0 };
-}
-
-static bool is_xml_type(rwith_slice type)
-{
-    return rwith_slice_equal_nocase(type, RWITH_LIT("text/xml")) ||
-           rwith_slice_equal_nocase(type, RWITH_LIT("application/xml")) ||
-           (type.len > 4 &&
-            rwith_slice_equal_nocase(
-                (rwith_slice){ type.ptr + type.len - 4, 4 },
-                RWITH_LIT("+xml")));
-}
-
 bool rwith_multistatus_applies(rwith_slice method, unsigned status,
                                rwith_slice content_type,
                                rwith_slice content_encoding)
 {
-    const char *stop = content_type.len > 0
-                           ? memchr(content_type.ptr, ';', content_type.len)
-                           : NULL;
-    rwith_slice type = content_type, charset = { "", 0 };
+    rwith_slice type = rwith__media_type(content_type);
+    rwith_slice charset;
+    bool is_xml =
+        rwith_slice_equal_nocase(type, RWITH_LIT("text/xml")) ||
+        rwith_slice_equal_nocase(type, RWITH_LIT("application/xml")) ||
+        rwith__media_type_ends(type, RWITH_LIT("+xml"));
 
-    if (stop != NULL) {
-        type.len = (size_t)(stop - type.ptr);
-        charset = charset_of((rwith_slice){
-            stop + 1, content_type.len - type.len - 1 });
-    }
     if (content_encoding.len > 0 &&
         !rwith_slice_equal_nocase(content_encoding, RWITH_LIT("identity"))) {
         return false;
     }
-    return (status == 207 || status >= 400 ||
+    return is_xml &&
+           (status == 207 || status >= 400 ||
             rwith_slice_equal(method, RWITH_LIT("LOCK"))) &&
-           is_xml_type(rwith_slice_trim(type)) &&
-           (charset.len == 0 || is_utf8_name(charset));
+           (!rwith__media_parameter(content_type, RWITH_LIT("charset"),
+                                    &charset) ||
+            is_utf8_name(charset));
 }

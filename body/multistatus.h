@@ -9,8 +9,9 @@
 #include <retrywith/base.h>
 #include <retrywith/err.h>
 
-#define RWITH_HREF_MAX (8 * 1024) /**< raw bytes of an href that is looked at;
-                                       a longer one passes as it is */
+#define RWITH_HREF_MAX                                                         \
+    (8 * 1024) /**< raw bytes of an href that is looked at;                    \
+                    a longer one passes as it is */
 
 #define RWITH_HREF_TAG_MAX (4 * 1024) /**< bytes of one tag or comment */
 

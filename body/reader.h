@@ -8,6 +8,7 @@
 #include <retrywith/err.h>
 #include <retrywith/member.h>
 
+#include "body/media_type.h"
 #include "body/members.h"
 
 /** What a reader is made for. */
@@ -40,14 +41,6 @@ extern const struct rwith__reader rwith__multipart_reader;
 /** Memory from @a mem; NULL: malloc. */
 void *rwith__body_alloc(const rwith_alloc *mem, size_t size);
 void rwith__body_free(const rwith_alloc *mem, void *ptr);
-
-/** The media type in front of the parameters, trimmed. */
-rwith_slice rwith__media_type(rwith_slice content_type);
-
-/** A parameter of a field value like Content-Type: unquoted, with escapes
- * as they stand.  @return false: there is none, or it is there twice */
-bool rwith__media_parameter(rwith_slice value, rwith_slice name,
-                            rwith_slice *ret);
 
 /** A text without anything inside, in one step. */
 void rwith__member_text(rwith_members_state *state, uint32_t parent,

@@ -30,13 +30,9 @@ static bool xml_takes(rwith_slice content_type)
 {
     rwith_slice type = rwith__media_type(content_type);
 
-    if (type.len <= 4 || memchr(type.ptr, '/', type.len) == NULL) {
-        return false;
-    }
-    rwith_slice suffix = { type.ptr + type.len - 4, 4 };
-    return rwith_slice_equal_nocase(suffix, RWITH_LIT("+xml")) ||
-           rwith_slice_equal_nocase(type, RWITH_LIT("text/xml")) ||
-           rwith_slice_equal_nocase(type, RWITH_LIT("application/xml"));
+    return rwith_slice_equal_nocase(type, RWITH_LIT("text/xml")) ||
+           rwith_slice_equal_nocase(type, RWITH_LIT("application/xml")) ||
+           rwith__media_type_ends(type, RWITH_LIT("+xml"));
 }
 
 static void give_up(struct xml *xml, int err, const char *why)
@@ -67,8 +63,8 @@ static rwith_slice local_name(const XML_Char *name)
 static void enter_element(struct xml *xml, const XML_Char *name,
                           const XML_Char **attributes)
 {
-    uint32_t parent = xml->relevant > 0 ? xml->paths[xml->relevant - 1]
-                                        : RWITH_MEMBERS_ROOT;
+    uint32_t parent =
+        xml->relevant > 0 ? xml->paths[xml->relevant - 1] : RWITH_MEMBERS_ROOT;
     uint32_t path = RWITH_MEMBERS_NONE;
 
     if (xml->relevant <= RWITH_MEMBERS_DEPTH_MAX) {
@@ -180,10 +176,9 @@ static int xml_error(struct xml *xml)
     if (xml->err == RWITH_OK) {
         enum XML_Error code = XML_GetErrorCode(xml->parser);
 
-        xml->err = code == XML_ERROR_NO_MEMORY ? RWITH_ENOMEM
-                   : code == XML_ERROR_UNKNOWN_ENCODING
-                       ? RWITH_EUNSUPPORTED
-                       : RWITH_ESYNTAX;
+        xml->err = code == XML_ERROR_NO_MEMORY          ? RWITH_ENOMEM
+                   : code == XML_ERROR_UNKNOWN_ENCODING ? RWITH_EUNSUPPORTED
+                                                        : RWITH_ESYNTAX;
         xml->why = code == XML_ERROR_NO_MEMORY ? "out of memory"
                    : code == XML_ERROR_UNKNOWN_ENCODING
                        ? "an encoding that is not known"
@@ -232,8 +227,8 @@ static int xml_finish(void *reader, bool *ret_is_empty, const char **ret_why)
     int err = RWITH_OK;
 
     *ret_is_empty = xml->fed == 0;
-    if (!*ret_is_empty && rwith__xml_parse(xml->mem, xml->parser, "", 0,
-                                           true) != XML_STATUS_OK) {
+    if (!*ret_is_empty &&
+        rwith__xml_parse(xml->mem, xml->parser, "", 0, true) != XML_STATUS_OK) {
         err = xml_error(xml);
     }
     *ret_why = xml->why;

@@ -66,8 +66,7 @@ XML_Parser rwith__xml_open(const rwith_alloc *mem)
     const rwith_alloc *before = current;
 
     current = mem;
-    XML_Parser parser = XML_ParserCreate_MM(NULL, &hooks,
-                                            RWITH_XML_SEPARATOR);
+    XML_Parser parser = XML_ParserCreate_MM(NULL, &hooks, RWITH_XML_SEPARATOR);
     current = before;
     return parser;
 }

@@ -35,14 +35,13 @@ static rwith_members *tree_of(const struct place *places, size_t count)
 
     require(rwith_members_draft_new(NULL, &draft) == RWITH_OK);
     for (size_t i = 0; i < count; i++) {
-        require(rwith_members_draft_path(
-                    draft, paths[places[i].parent], places[i].kind,
-                    rwith_slice_of(places[i].name), false,
-                    &paths[i + 1]) == RWITH_OK);
+        require(rwith_members_draft_path(draft, paths[places[i].parent],
+                                         places[i].kind,
+                                         rwith_slice_of(places[i].name), false,
+                                         &paths[i + 1]) == RWITH_OK);
         if (places[i].name[0] != '\0') { /* elements cannot be missing */
             require(rwith_members_draft_need(draft, RWITH_MEMBERS_ROOT,
-                                             paths[i + 1],
-                                             NULL) == RWITH_OK);
+                                             paths[i + 1], NULL) == RWITH_OK);
         }
     }
     require(rwith_members_new(NULL, draft, &members) == RWITH_OK);
@@ -82,8 +81,8 @@ static int split_invariant(const rwith_members *tree, const char *type,
 {
     static rwith_missing_list whole, parts;
     size_t steps[] = { 1, size > 0 ? 1 + data[size - 1] % 61 : 1 };
-    rwith_body_verdict verdict = check(tree, type, data, size, size + 1,
-                                       &whole);
+    rwith_body_verdict verdict =
+        check(tree, type, data, size, size + 1, &whole);
 
     require((verdict == RWITH_BODY_MISSING) ==
             (whole.count + whole.left_out > 0));
@@ -92,8 +91,8 @@ static int split_invariant(const rwith_members *tree, const char *type,
         require(check(tree, type, data, size, steps[i], &parts) == verdict);
         require(parts.count == whole.count);
         for (size_t k = 0; k < whole.count; k++) {
-            require(rwith_slice_equal(parts.items[k].name,
-                                      whole.items[k].name));
+            require(
+                rwith_slice_equal(parts.items[k].name, whole.items[k].name));
         }
     }
     return 0;

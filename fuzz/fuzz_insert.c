@@ -42,13 +42,11 @@ static void check_found(rwith_slice body, const rwith_insertion *insertion)
     size_t count = rwith_body_facts(RWITH_LIT("text/json"), body, &want, 1,
                                     facts, 4, buf, sizeof(buf));
 
-    require(count == 1 &&
-            rwith_slice_equal(facts[0].value, insertion->value));
+    require(count == 1 && rwith_slice_equal(facts[0].value, insertion->value));
 }
 
 static void check_edit(rwith_slice type, rwith_slice body,
-                       rwith_insertion *insertion,
-                       const rwith_body_edit *edit)
+                       rwith_insertion *insertion, const rwith_body_edit *edit)
 {
     size_t len = body.len - edit->removed + edit->text.len;
     char *result = malloc(len + 1);
@@ -64,9 +62,9 @@ static void check_edit(rwith_slice type, rwith_slice body,
     bool is_json = rwith_body_is_json(type);
     bool is_last = false; /* "-" is another place the next time */
     for (size_t i = 0; i < count; i++) {
-        is_last = is_last ||
-                  rwith_slice_equal(
-                      rwith__pointer_segment(insertion->pointer, i), last);
+        is_last =
+            is_last || rwith_slice_equal(
+                           rwith__pointer_segment(insertion->pointer, i), last);
     }
     if (!is_last) {
         if (is_json && !insertion->is_json && len < 60000 && count < 60) {
@@ -97,8 +95,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     insertion.may_replace = (data[0] & 2) != 0;
     insertion.pointer = take_line(&in);
     insertion.value = take_line(&in);
-    if (rwith_body_insert(NULL, type, in, &insertion, text, sizeof(text),
-                          &edit, NULL) == RWITH_OK) {
+    if (rwith_body_insert(NULL, type, in, &insertion, text, sizeof(text), &edit,
+                          NULL) == RWITH_OK) {
         check_edit(type, in, &insertion, &edit);
     }
     return 0;

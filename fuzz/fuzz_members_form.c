@@ -13,5 +13,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (tree == NULL) {
         tree = tree_of(places, sizeof(places) / sizeof(places[0]));
     }
-    return split_invariant(tree, "application/x-www-form-urlencoded", data, size);
+    return split_invariant(tree, "application/x-www-form-urlencoded", data,
+                           size);
 }

@@ -4,10 +4,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct place places[] = {
-        { RWITH_MEMBER_ANY, "", 0 },
-        { RWITH_MEMBER_NAME, "name", 1 },
-        { RWITH_MEMBER_ATTRIBUTE, "id", 1 },
-        { RWITH_MEMBER_NAME, "pet", 0 },
+        { RWITH_MEMBER_ANY, "", 0 },         { RWITH_MEMBER_NAME, "name", 1 },
+        { RWITH_MEMBER_ATTRIBUTE, "id", 1 }, { RWITH_MEMBER_NAME, "pet", 0 },
         { RWITH_MEMBER_NAME, "owner", 4 },
     };
     static rwith_members *tree;

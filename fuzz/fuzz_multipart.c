@@ -12,5 +12,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (tree == NULL) {
         tree = tree_of(places, sizeof(places) / sizeof(places[0]));
     }
-    return split_invariant(tree, "multipart/form-data; boundary=XX", data, size);
+    return split_invariant(tree, "multipart/form-data; boundary=XX", data,
+                           size);
 }

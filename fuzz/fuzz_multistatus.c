@@ -44,16 +44,14 @@ static int translate(void *user, rwith_slice uri, char *buf, size_t buf_len,
     return run->kind == 2 ? RWITH_ESPACE : RWITH_OK;
 }
 
-static struct run pass(const uint8_t *data, size_t size, size_t step,
-                       int kind)
+static struct run pass(const uint8_t *data, size_t size, size_t step, int kind)
 {
     struct run run = { .room = 8 * size + 64, .kind = kind };
     rwith_multistatus *ms;
 
     run.bytes = malloc(run.room);
-    require(run.bytes != NULL &&
-            rwith_multistatus_new(NULL, translate, collect, &run, &ms) ==
-                RWITH_OK);
+    require(run.bytes != NULL && rwith_multistatus_new(NULL, translate, collect,
+                                                       &run, &ms) == RWITH_OK);
     for (size_t at = 0; at < size; at += step) {
         size_t len = step < size - at ? step : size - at;
 
@@ -75,8 +73,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         require(whole.len == parts.len &&
                 memcmp(whole.bytes, parts.bytes, whole.len) == 0);
-        require(kind == 1 || (whole.len == size &&
-                              memcmp(whole.bytes, data, size) == 0));
+        require(kind == 1 ||
+                (whole.len == size && memcmp(whole.bytes, data, size) == 0));
         free(whole.bytes);
         free(parts.bytes);
     }

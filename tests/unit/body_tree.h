@@ -20,8 +20,8 @@ TAP_UNUSED static void tree_need(rwith_members_draft *draft,
         rwith_member_kind kind = RWITH_MEMBER_NAME;
 
         for (pointer++; *pointer != '/' && *pointer != '\0'; pointer++) {
-            bool is_escape = pointer[0] == '~' &&
-                             (pointer[1] == '0' || pointer[1] == '1');
+            bool is_escape =
+                pointer[0] == '~' && (pointer[1] == '0' || pointer[1] == '1');
 
             name[len++] = is_escape ? "~/"[*++pointer - '0'] : *pointer;
         }

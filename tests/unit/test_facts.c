@@ -16,9 +16,8 @@ static void find(struct found *found, rwith_slice type, const char *body,
 {
     rwith_slice copy = tap_copy(body, len);
 
-    found->count = rwith_body_facts(type, copy, wants, want_count,
-                                    found->facts, FACTS_MAX, found->buf,
-                                    sizeof(found->buf));
+    found->count = rwith_body_facts(type, copy, wants, want_count, found->facts,
+                                    FACTS_MAX, found->buf, sizeof(found->buf));
     tap_free(copy);
 }
 
@@ -88,16 +87,15 @@ static void check_truncations(yajl_val vector)
             return; /* stands before the others, whatever is cut */
         }
     }
-    find(&whole, RWITH_LIT("text/json"), body.ptr, body.len, wants,
-         want_count);
+    find(&whole, RWITH_LIT("text/json"), body.ptr, body.len, wants, want_count);
     for (size_t len = 0; len < body.len; len++) {
         find(&part, RWITH_LIT("text/json"), body.ptr, len, wants, want_count);
         passed = passed && part.count <= whole.count;
         for (size_t i = 0; passed && i < part.count; i++) {
-            passed = part.facts[i].want == whole.facts[i].want &&
-                     part.facts[i].index == whole.facts[i].index &&
-                     rwith_slice_equal(part.facts[i].value,
-                                       whole.facts[i].value);
+            passed =
+                part.facts[i].want == whole.facts[i].want &&
+                part.facts[i].index == whole.facts[i].index &&
+                rwith_slice_equal(part.facts[i].value, whole.facts[i].value);
         }
     }
     ok(passed, "%s: cut anywhere", vector_string(vector, "name"));

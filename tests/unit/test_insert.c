@@ -25,27 +25,26 @@ static void check_result(yajl_val vector, rwith_slice body,
     rwith_body_edit edit;
     const char *why = "";
 
-    int err = rwith_body_insert(NULL, type, body, insertion, text,
-                                sizeof(text), &edit, &why);
+    int err = rwith_body_insert(NULL, type, body, insertion, text, sizeof(text),
+                                &edit, &why);
     if (err != RWITH_OK) {
         ok(false, "%s", name);
         printf("#   %s: %s\n", rwith_err_name(err), why);
         return;
     }
     rwith_body_edit_apply(body, &edit, result);
-    is_slice((rwith_slice){ result,
-                            body.len - edit.removed + edit.text.len },
+    is_slice((rwith_slice){ result, body.len - edit.removed + edit.text.len },
              vector_slice(vector, "result"), name);
     /* the buffer has to be as large as the text, and no larger */
     size_t need = edit.text.len;
     rwith_slice exact = tap_copy(text, need);
     char *buf = malloc(need > 0 ? need : 1);
-    is_int(rwith_body_insert(NULL, type, body, insertion, buf, need, &edit,
-                             NULL),
-           RWITH_OK, "a buffer of exactly its size");
+    is_int(
+        rwith_body_insert(NULL, type, body, insertion, buf, need, &edit, NULL),
+        RWITH_OK, "a buffer of exactly its size");
     is_slice(edit.text, exact, "has the same text");
-    is_int(rwith_body_insert(NULL, type, body, insertion, buf, need - 1,
-                             &edit, &why),
+    is_int(rwith_body_insert(NULL, type, body, insertion, buf, need - 1, &edit,
+                             &why),
            RWITH_ESPACE, "one byte less is too small");
     ok(need <= 64 + 6 * (insertion->pointer.len + insertion->value.len),
        "and within what the header promises");
@@ -61,8 +60,8 @@ static void check_error(yajl_val vector, rwith_slice body,
     int err = rwith_body_insert(NULL, vector_slice(vector, "type"), body,
                                 insertion, text, sizeof(text), &edit, &why);
 
-    is_str(rwith_slice_of(rwith_err_name(err)),
-           vector_string(vector, "error"), vector_string(vector, "name"));
+    is_str(rwith_slice_of(rwith_err_name(err)), vector_string(vector, "error"),
+           vector_string(vector, "name"));
     ok(why != NULL && edit.at == 77, "a reason and no edit: %s",
        why != NULL ? why : "none");
 }
@@ -103,11 +102,10 @@ static void check_truncations(void)
     for (size_t len = 1; len < sizeof(body) - 1; len++) {
         rwith_slice part = tap_copy(body, len);
 
-        passed = passed && rwith_body_insert(NULL,
-                                             RWITH_LIT("application/json"),
-                                             part, &insertion, text,
-                                             sizeof(text), &edit,
-                                             NULL) == RWITH_ESYNTAX;
+        passed =
+            passed && rwith_body_insert(NULL, RWITH_LIT("application/json"),
+                                        part, &insertion, text, sizeof(text),
+                                        &edit, NULL) == RWITH_ESYNTAX;
         tap_free(part);
     }
     ok(passed, "a truncated body is refused, wherever it is cut");
@@ -159,29 +157,28 @@ static void check_hostile(void)
     memset(body, 'x', len);
     memcpy(body, "{\"b\":\"\\n", 8);
     memcpy(body + len - 2, "\"}", 2);
-    is_int(rwith_body_insert(NULL, type, (rwith_slice){ body, len },
-                             &insertion, text, sizeof(text), &edit, NULL),
+    is_int(rwith_body_insert(NULL, type, (rwith_slice){ body, len }, &insertion,
+                             text, sizeof(text), &edit, NULL),
            RWITH_OK, "a string of 1 MiB beside the member");
     free(body);
 }
 
 static void check_bytes(void)
 {
-    static const char *bad[] = { "\xff", "\xc0\x80", "\xed\xa0\x80",
-                                 "\xf4\x90\x80\x80", "a\xe2\x82", "\x80" };
+    static const char *bad[] = { "\xff",         "\xc0\x80",
+                                 "\xed\xa0\x80", "\xf4\x90\x80\x80",
+                                 "a\xe2\x82",    "\x80" };
     rwith_insertion insertion = { .pointer = RWITH_LIT("/a") };
     rwith_body_edit edit;
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         insertion.value = tap_copy(bad[i], strlen(bad[i]));
-        is_int(rwith_body_insert(NULL, RWITH_LIT("text/json"),
-                                 RWITH_LIT("{}"), &insertion, text,
-                                 sizeof(text), &edit, NULL),
+        is_int(rwith_body_insert(NULL, RWITH_LIT("text/json"), RWITH_LIT("{}"),
+                                 &insertion, text, sizeof(text), &edit, NULL),
                RWITH_ESYNTAX, "what is not UTF-8 goes into no JSON");
         is_int(rwith_body_insert(
                    NULL, RWITH_LIT("application/x-www-form-urlencoded"),
-                   RWITH_LIT(""), &insertion, text, sizeof(text), &edit,
-                   NULL),
+                   RWITH_LIT(""), &insertion, text, sizeof(text), &edit, NULL),
                RWITH_OK, "but into a form");
         tap_free(insertion.value);
     }

@@ -58,8 +58,7 @@ static bool is_missing(yajl_val expected)
     bool same = missing.count == count;
 
     for (size_t i = 0; same && i < count; i++) {
-        const char *name =
-            YAJL_GET_STRING(YAJL_GET_ARRAY(expected)->values[i]);
+        const char *name = YAJL_GET_STRING(YAJL_GET_ARRAY(expected)->values[i]);
         bool is_found = false;
 
         for (size_t k = 0; k < count; k++) {
@@ -122,10 +121,10 @@ static void check_truncations(yajl_val vector)
         rwith_slice part = { body.ptr, len };
         rwith_body_verdict got = check(tree, type, part, &(struct way){ 0 });
 
-        passed = passed && got != RWITH_BODY_TOO_LARGE &&
-                 (strcmp(verdict, "MALFORMED") == 0 ||
-                  got != RWITH_BODY_UNJUDGED ||
-                  strcmp(verdict, "UNJUDGED") == 0);
+        passed =
+            passed && got != RWITH_BODY_TOO_LARGE &&
+            (strcmp(verdict, "MALFORMED") == 0 || got != RWITH_BODY_UNJUDGED ||
+             strcmp(verdict, "UNJUDGED") == 0);
     }
     ok(passed, "%s: truncated anywhere", vector_string(vector, "name"));
     rwith_members_free(tree);
@@ -178,8 +177,8 @@ static void check_string(const rwith_members *tree, const char *name,
     }
     memcpy(body + at, tail, strlen(tail));
     at += strlen(tail);
-    expect(tree, RWITH_LIT("application/json"), (rwith_slice){ body, at },
-           NULL, wanted, name);
+    expect(tree, RWITH_LIT("application/json"), (rwith_slice){ body, at }, NULL,
+           wanted, name);
     free(body);
 }
 
@@ -211,8 +210,8 @@ static void check_strings(const rwith_members *tree)
                  "\\u12x4\",\"a\":1}", RWITH_BODY_MALFORMED);
     check_string(tree, "long string that does not end", "x", len, "",
                  RWITH_BODY_MALFORMED);
-    check_string(tree, "long string that ends in a backslash", "x", len,
-                 "\\", RWITH_BODY_MALFORMED);
+    check_string(tree, "long string that ends in a backslash", "x", len, "\\",
+                 RWITH_BODY_MALFORMED);
     check_string(tree, "long name that begins alike", "\",\"", 40, "a\":1}",
                  RWITH_BODY_MALFORMED);
 }
@@ -244,12 +243,12 @@ static void check_json_limits(const rwith_members *tree)
               RWITH_BODY_MALFORMED);
     check_run(tree, "nested 100,000 deep, highest limit", "{\"a\":", '[',
               100000, "", &deep, RWITH_BODY_MALFORMED);
-    check_run(tree, "as deep as the limit", "{\"a\":[[", '1', 1, "]]}",
-              &three, RWITH_BODY_COMPLETE);
+    check_run(tree, "as deep as the limit", "{\"a\":[[", '1', 1, "]]}", &three,
+              RWITH_BODY_COMPLETE);
     check_run(tree, "one deeper", "{\"a\":[[[", '1', 1, "]]]}", &three,
               RWITH_BODY_MALFORMED);
-    check_run(tree, "the longest number", "{\"a\":", '1',
-              RWITH_BODY_NUMBER_MAX, "}", NULL, RWITH_BODY_COMPLETE);
+    check_run(tree, "the longest number", "{\"a\":", '1', RWITH_BODY_NUMBER_MAX,
+              "}", NULL, RWITH_BODY_COMPLETE);
     check_run(tree, "one digit longer", "{\"a\":", '1',
               RWITH_BODY_NUMBER_MAX + 1, "}", NULL, RWITH_BODY_MALFORMED);
     check_run(tree, "a number of 100,000 digits", "{\"a\":", '1', 100000, "}",
@@ -308,9 +307,8 @@ static void check_multipart_limits(const rwith_members *tree)
         memcpy(body, head, at);
         memset(body + at, 'x', fill);
         memcpy(body + at + fill, tail, sizeof(tail) - 1);
-        expect(tree, type,
-               (rwith_slice){ body, at + fill + sizeof(tail) - 1 }, NULL,
-               extra == 0 ? RWITH_BODY_COMPLETE : RWITH_BODY_MALFORMED,
+        expect(tree, type, (rwith_slice){ body, at + fill + sizeof(tail) - 1 },
+               NULL, extra == 0 ? RWITH_BODY_COMPLETE : RWITH_BODY_MALFORMED,
                extra == 0 ? "the longest part header" : "one byte longer");
     }
     memcpy(body, head, sizeof(head) - 1);
@@ -389,7 +387,8 @@ static rwith_body_verdict check_coded(const rwith_members *tree,
                                       rwith_slice body, size_t step,
                                       const rwith_body_limits *limits)
 {
-    struct way way = { .coding = RWITH_LIT("gzip"), .step = step,
+    struct way way = { .coding = RWITH_LIT("gzip"),
+                       .step = step,
                        .limits = limits };
 
     return check(tree, RWITH_LIT("application/json"), body, &way);
@@ -414,12 +413,12 @@ static void check_gzip(const rwith_members *tree)
     for (size_t len = 1; len < body.len; len++) {
         rwith_slice part = { body.ptr, len };
 
-        passed = passed &&
-                 check_coded(tree, part, 0, NULL) == RWITH_BODY_MALFORMED;
+        passed =
+            passed && check_coded(tree, part, 0, NULL) == RWITH_BODY_MALFORMED;
     }
     ok(passed, "truncated anywhere it is malformed");
-    is_int(check_coded(tree, (rwith_slice){ "", 0 }, 0, NULL),
-           RWITH_BODY_EMPTY, "nothing");
+    is_int(check_coded(tree, (rwith_slice){ "", 0 }, 0, NULL), RWITH_BODY_EMPTY,
+           "nothing");
     is_int(check_coded(tree, RWITH_LIT("{\"a\":1}"), 0, NULL),
            RWITH_BODY_MALFORMED, "not compressed at all");
     memcpy(both, half.ptr, half.len);
@@ -432,11 +431,10 @@ static void check_gzip(const rwith_members *tree)
     both[half.len] = 'x';
     is_int(check_coded(tree, members, 0, NULL), RWITH_BODY_MALFORMED,
            "other bytes behind");
-    is_int(rwith_body_is_judged(RWITH_LIT("text/json"), RWITH_LIT("br"),
-                                NULL),
+    is_int(rwith_body_is_judged(RWITH_LIT("text/json"), RWITH_LIT("br"), NULL),
            false, "another coding is not judged");
-    is_int(rwith_body_is_judged(RWITH_LIT("text/json"),
-                                RWITH_LIT("gzip, gzip"), NULL),
+    is_int(rwith_body_is_judged(RWITH_LIT("text/json"), RWITH_LIT("gzip, gzip"),
+                                NULL),
            false, "two codings are not judged");
     tap_free(body);
     tap_free(half);
@@ -483,8 +481,7 @@ static void check_memory(const rwith_members *tree, const char *type,
     for (; failed; fail++) {
         memory = (struct tap_memory){ .fail_at = fail };
         struct way way = { .mem = &mem, .coding = coding, .step = 20 };
-        rwith_body_verdict got = check(tree, rwith_slice_of(type), body,
-                                       &way);
+        rwith_body_verdict got = check(tree, rwith_slice_of(type), body, &way);
 
         failed = memory.calls > fail;
         passed = passed && memory.live == 0 &&

@@ -154,8 +154,8 @@ static void check_long(const char *name, size_t len, size_t spaces,
     at += spaces + 12;
     memcpy(out + to, in + tail, at - tail);
     to += at - tail;
-    is_slice(run(NULL, (rwith_slice){ in, at }, 0, 0),
-             (rwith_slice){ out, to }, name);
+    is_slice(run(NULL, (rwith_slice){ in, at }, 0, 0), (rwith_slice){ out, to },
+             name);
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
         ok(rwith_slice_equal(run(NULL, (rwith_slice){ in, at }, 0, steps[i]),
                              (rwith_slice){ out, to }),
@@ -186,9 +186,9 @@ static void check_hostile(void)
  * and nothing is left behind. */
 static void check_memory(void)
 {
-    rwith_slice in = RWITH_LIT(
-        "<m xmlns='DAV:'><href>http://origin.example/</href>"
-        "<href>http://origin.example/</href></m>");
+    rwith_slice in =
+        RWITH_LIT("<m xmlns='DAV:'><href>http://origin.example/</href>"
+                  "<href>http://origin.example/</href></m>");
     struct tap_memory memory;
     rwith_alloc mem = tap_alloc(&memory);
     size_t fail = 0;
@@ -208,8 +208,8 @@ static void check_memory(void)
 
 static void check_sink(void)
 {
-    rwith_slice in = RWITH_LIT(
-        "<m xmlns='DAV:'><href>http://origin.example/</href></m>");
+    rwith_slice in =
+        RWITH_LIT("<m xmlns='DAV:'><href>http://origin.example/</href></m>");
 
     for (size_t calls = 0; calls < 2; calls++) {
         rwith_multistatus *ms = NULL;
@@ -249,11 +249,10 @@ static void check_applies(void)
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        ok(rwith_multistatus_applies(rwith_slice_of(rows[i].method),
-                                     rows[i].status,
-                                     rwith_slice_of(rows[i].type),
-                                     rwith_slice_of(rows[i].coding)) ==
-               rows[i].applies,
+        ok(rwith_multistatus_applies(
+               rwith_slice_of(rows[i].method), rows[i].status,
+               rwith_slice_of(rows[i].type),
+               rwith_slice_of(rows[i].coding)) == rows[i].applies,
            "%s %u %s %s: %s", rows[i].method, rows[i].status, rows[i].type,
            rows[i].coding, rows[i].applies ? "yes" : "no");
     }
