@@ -42,6 +42,12 @@ static ngx_int_t ngx_http_retry_with_decide(ngx_http_request_t *r,
     ngx_http_retry_with_ctx_t *ctx);
 static ngx_int_t ngx_http_retry_with_release(ngx_http_request_t *r,
     ngx_http_retry_with_ctx_t *ctx, ngx_chain_t *in);
+static ngx_int_t ngx_http_retry_with_release_head(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx);
+static ngx_int_t ngx_http_retry_with_release_last(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx);
+static void ngx_http_retry_with_take_back(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx);
 static ngx_int_t ngx_http_retry_with_swallow(ngx_http_request_t *r,
     ngx_http_retry_with_ctx_t *ctx);
 static ngx_int_t ngx_http_retry_with_wait(ngx_http_request_t *r,
@@ -200,10 +206,7 @@ ngx_http_retry_with_body_handler(ngx_http_request_t *r)
 }
 
 
-/*
- * Effects that need no waiting here: values are filled when the
- * configuration is read, and nothing is obtained in this server.
- */
+/* values were filled when the configuration was read: there are no others */
 
 static ngx_int_t
 ngx_http_retry_with_settle_effect(ngx_http_retry_with_ctx_t *ctx, int rc,
@@ -218,22 +221,12 @@ ngx_http_retry_with_settle_effect(ngx_http_retry_with_ctx_t *ctx, int rc,
             return NGX_ERROR;
         }
 
-        switch (effect->kind) {
-
-        case RWITH_EFFECT_NEED:
-            rc = rwith_exchange_values(ctx->exchange, ngx_current_msec,
-                                       &effect);
-            break;
-
-        case RWITH_EFFECT_OBTAIN:
-            rc = rwith_exchange_failed(ctx->exchange, ngx_current_msec,
-                                       &effect);
-            break;
-
-        default:
+        if (effect->kind != RWITH_EFFECT_NEED) {
             ctx->effect = effect;
             return NGX_OK;
         }
+
+        rc = rwith_exchange_values(ctx->exchange, ngx_current_msec, &effect);
     }
 }
 
@@ -295,18 +288,20 @@ ngx_http_retry_with_send(ngx_http_request_t *r, ngx_http_retry_with_ctx_t *ctx)
 
     effect = ctx->effect;
 
-    if (effect && effect->kind != RWITH_EFFECT_SEND) {
-        return NGX_HTTP_BAD_GATEWAY;
-    }
-
     ctx->state = NGX_HTTP_RETRY_WITH_SENT;
-    ctx->attempts++;
+    ctx->is_obtaining = (effect && effect->kind == RWITH_EFFECT_OBTAIN);
+
+    if (!ctx->is_obtaining) {
+        ctx->attempts++;
+    }
 
     if (effect == NULL && !ctx->is_relay) {
         return ctx->handler(r);
     }
 
-    ctx->is_patched = effect && effect->is_patched;
+    if (!ctx->is_obtaining) {
+        ctx->is_patched = effect && effect->is_patched;
+    }
 
     if (ngx_http_retry_with_patch(r, ctx, effect) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -366,7 +361,18 @@ ngx_http_retry_with_header_filter(ngx_http_request_t *r)
                                          &ctx->effect);
         }
 
-        return ngx_http_next_header_filter(r);
+        if (!ctx->is_obtaining) {
+            return ngx_http_next_header_filter(r);
+        }
+
+        /* the response that could not be answered takes its place */
+
+        ngx_http_retry_with_take_back(r, ctx);
+
+        r->err_status = 0;
+        ctx->state = NGX_HTTP_RETRY_WITH_REPLACED;
+
+        return ngx_http_retry_with_release_head(r, ctx);
     }
 
     if (r->http_version < NGX_HTTP_VERSION_10 && r->http_protocol.len) {
@@ -427,7 +433,9 @@ ngx_http_retry_with_judge_head(ngx_http_request_t *r,
         }
     }
 
-    if (rwith_exchange_wants_response(ctx->exchange, resp.status)) {
+    if (ctx->is_obtaining
+        || rwith_exchange_wants_response(ctx->exchange, resp.status))
+    {
 
         if (ngx_http_retry_with_fields(r->pool, &u->headers_in.headers,
                                        &resp.fields, &resp.field_count)
@@ -437,6 +445,13 @@ ngx_http_retry_with_judge_head(ngx_http_request_t *r,
         }
 
         ngx_http_retry_with_reason(u, &resp.reason);
+    }
+
+    length = (r->method == NGX_HTTP_HEAD) ? 0 : u->headers_in.content_length_n;
+
+    if (ctx->is_obtaining) {
+        ctx->obtained = resp;
+        return ngx_http_retry_with_make_room(r, ctx, length);
     }
 
     rc = rwith_exchange_response(ctx->exchange, ngx_current_msec, &resp,
@@ -451,8 +466,6 @@ ngx_http_retry_with_judge_head(ngx_http_request_t *r,
     {
         return NGX_DECLINED;
     }
-
-    length = (r->method == NGX_HTTP_HEAD) ? 0 : u->headers_in.content_length_n;
 
     if (ctx->effect->kind != RWITH_EFFECT_READ
         && length > NGX_HTTP_RETRY_WITH_BODY_MAX)
@@ -503,7 +516,9 @@ ngx_http_retry_with_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
         return ngx_http_next_body_filter(r, in);
     }
 
-    if (ctx->state == NGX_HTTP_RETRY_WITH_HELD) {
+    if (ctx->state == NGX_HTTP_RETRY_WITH_HELD
+        || ctx->state == NGX_HTTP_RETRY_WITH_REPLACED)
+    {
         return ngx_http_retry_with_collect(r, ctx, in);
     }
 
@@ -529,7 +544,10 @@ ngx_http_retry_with_collect(ngx_http_request_t *r,
     for (cl = in; cl; cl = cl->next) {
         b = cl->buf;
 
-        if (ngx_http_retry_with_keep(r, ctx, b) != NGX_OK) {
+        if (ctx->state == NGX_HTTP_RETRY_WITH_HELD
+            && ngx_http_retry_with_keep(r, ctx, b) != NGX_OK
+            && !ctx->is_obtaining)
+        {
             return ngx_http_retry_with_too_long(r, ctx, cl);
         }
 
@@ -539,6 +557,10 @@ ngx_http_retry_with_collect(ngx_http_request_t *r,
         if (b->last_buf) {
             is_last = 1;
         }
+    }
+
+    if (ctx->state == NGX_HTTP_RETRY_WITH_REPLACED) {
+        return is_last ? ngx_http_retry_with_release_last(r, ctx) : NGX_OK;
     }
 
     if (is_last) {
@@ -554,6 +576,12 @@ ngx_http_retry_with_collect(ngx_http_request_t *r,
 
         (void) rwith_exchange_failed(ctx->exchange, ngx_current_msec,
                                      &ctx->effect);
+
+        if (ctx->is_obtaining) {
+            ngx_http_retry_with_take_back(r, ctx);
+            return ngx_http_retry_with_release_last(r, ctx);
+        }
+
         ctx->state = NGX_HTTP_RETRY_WITH_DONE;
         ngx_http_retry_with_forget_head(r);
 
@@ -625,7 +653,7 @@ ngx_http_retry_with_too_long(ngx_http_request_t *r,
 }
 
 
-/* the effect after READ */
+/* the effect after READ, or after what was obtained */
 
 static ngx_int_t
 ngx_http_retry_with_read_facts(ngx_http_request_t *r,
@@ -643,29 +671,41 @@ ngx_http_retry_with_read_facts(ngx_http_request_t *r,
     u = r->upstream;
     buf_len = NGX_HTTP_RETRY_WITH_BODY_MAX;
 
-    facts = ngx_palloc(r->pool, RWITH_FACT_COUNT_MAX * sizeof(rwith_fact));
-    buf = ngx_pnalloc(r->pool, buf_len);
+    n = 0;
+    facts = NULL;
 
-    if (facts == NULL || buf == NULL) {
-        return NGX_ERROR;
+    if (effect->want_count) {
+
+        facts = ngx_palloc(r->pool, RWITH_FACT_COUNT_MAX * sizeof(rwith_fact));
+        buf = ngx_pnalloc(r->pool, buf_len);
+
+        if (facts == NULL || buf == NULL) {
+            return NGX_ERROR;
+        }
+
+        type.ptr = NULL;
+        type.len = 0;
+
+        if (u->headers_in.content_type) {
+            type =
+                 ngx_http_retry_with_slice(&u->headers_in.content_type->value);
+        }
+
+        prefix.ptr = (char *) ctx->held->pos;
+        prefix.len = ngx_min((size_t) (ctx->held->last - ctx->held->pos),
+                             effect->body_limit);
+
+        n = rwith_body_facts(type, prefix, effect->wants, effect->want_count,
+                             facts, RWITH_FACT_COUNT_MAX, buf, buf_len);
     }
 
-    type.ptr = NULL;
-    type.len = 0;
-
-    if (u->headers_in.content_type) {
-        type = ngx_http_retry_with_slice(&u->headers_in.content_type->value);
+    if (ctx->is_obtaining) {
+        rc = rwith_exchange_obtained(ctx->exchange, ngx_current_msec,
+                                     &ctx->obtained, facts, n, &effect);
+    } else {
+        rc = rwith_exchange_facts(ctx->exchange, ngx_current_msec, facts, n,
+                                  &effect);
     }
-
-    prefix.ptr = (char *) ctx->held->pos;
-    prefix.len = ngx_min((size_t) (ctx->held->last - ctx->held->pos),
-                         effect->body_limit);
-
-    n = rwith_body_facts(type, prefix, effect->wants, effect->want_count,
-                         facts, RWITH_FACT_COUNT_MAX, buf, buf_len);
-
-    rc = rwith_exchange_facts(ctx->exchange, ngx_current_msec, facts, n,
-                              &effect);
 
     return ngx_http_retry_with_settle_effect(ctx, rc, effect);
 }
@@ -677,27 +717,42 @@ static ngx_int_t
 ngx_http_retry_with_decide(ngx_http_request_t *r,
     ngx_http_retry_with_ctx_t *ctx)
 {
-    ngx_buf_t    *b;
-    ngx_chain_t   last;
-
-    if (ctx->effect->kind == RWITH_EFFECT_READ) {
+    if (ctx->is_obtaining
+        || (ctx->effect && ctx->effect->kind == RWITH_EFFECT_READ))
+    {
         (void) ngx_http_retry_with_read_facts(r, ctx);
     }
 
     if (ctx->effect && r->upstream->cleanup == NULL) {
 
-        if (ctx->effect->kind == RWITH_EFFECT_SEND) {
-            if (ngx_http_retry_with_swallow(r, ctx) != NGX_OK) {
-                return NGX_ERROR;
-            }
+        switch (ctx->effect->kind) {
 
-            return NGX_DECLINED;
-        }
+        case RWITH_EFFECT_SEND:
+        case RWITH_EFFECT_OBTAIN:
+            return ngx_http_retry_with_swallow(r, ctx);
 
-        if (ctx->effect->kind == RWITH_EFFECT_WAIT) {
+        case RWITH_EFFECT_WAIT:
             return ngx_http_retry_with_wait(r, ctx);
+
+        default:
+            break;
         }
     }
+
+    if (ctx->is_obtaining) {
+        ngx_http_retry_with_take_back(r, ctx);
+    }
+
+    return ngx_http_retry_with_release_last(r, ctx);
+}
+
+
+static ngx_int_t
+ngx_http_retry_with_release_last(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx)
+{
+    ngx_buf_t    *b;
+    ngx_chain_t   last;
 
     b = ngx_calloc_buf(r->pool);
     if (b == NULL) {
@@ -712,29 +767,43 @@ ngx_http_retry_with_decide(ngx_http_request_t *r,
 }
 
 
-/* what comes now, and what was held, goes to the client */
-
 static ngx_int_t
-ngx_http_retry_with_release(ngx_http_request_t *r,
-    ngx_http_retry_with_ctx_t *ctx, ngx_chain_t *in)
+ngx_http_retry_with_release_head(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx)
 {
-    ngx_int_t    rc;
-    ngx_chain_t  held;
-    ngx_uint_t   was_held;
-
-    was_held = (ctx->state != NGX_HTTP_RETRY_WITH_SENT);
-    ctx->state = NGX_HTTP_RETRY_WITH_DONE;
-
     ngx_http_retry_with_settle(ctx);
 
     if (ngx_http_retry_with_dress(r, ctx) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    rc = ngx_http_next_header_filter(r);
+    return ngx_http_next_header_filter(r);
+}
 
-    if (!was_held || rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
-        return rc;
+
+/* what comes now, and what was held, goes to the client */
+
+static ngx_int_t
+ngx_http_retry_with_release(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx, ngx_chain_t *in)
+{
+    ngx_int_t                    rc;
+    ngx_chain_t                  held;
+    ngx_http_retry_with_state_e  state;
+
+    state = ctx->state;
+    ctx->state = NGX_HTTP_RETRY_WITH_DONE;
+
+    if (state != NGX_HTTP_RETRY_WITH_REPLACED) {
+        rc = ngx_http_retry_with_release_head(r, ctx);
+
+        if (state == NGX_HTTP_RETRY_WITH_SENT
+            || rc == NGX_ERROR
+            || rc > NGX_OK
+            || r->header_only)
+        {
+            return rc;
+        }
     }
 
     if (ctx->held && ctx->held->last > ctx->held->pos) {
@@ -747,16 +816,16 @@ ngx_http_retry_with_release(ngx_http_request_t *r,
 }
 
 
+/* the rules of the exchange, 7: its cookies still reach the client */
+
 static ngx_int_t
-ngx_http_retry_with_swallow(ngx_http_request_t *r,
+ngx_http_retry_with_take_cookies(ngx_http_request_t *r,
     ngx_http_retry_with_ctx_t *ctx)
 {
     ngx_uint_t        i;
     ngx_str_t        *cookie;
     ngx_list_part_t  *part;
     ngx_table_elt_t  *header;
-
-    /* the rules of the exchange, 7: its cookies still reach the client */
 
     for (part = &r->upstream->headers_in.headers.part; part;
          part = part->next)
@@ -788,12 +857,67 @@ ngx_http_retry_with_swallow(ngx_http_request_t *r,
         }
     }
 
+    return NGX_OK;
+}
+
+
+/* NGX_DECLINED: the content phase runs again */
+
+static ngx_int_t
+ngx_http_retry_with_swallow(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx)
+{
+    if (ctx->effect->kind == RWITH_EFFECT_OBTAIN) {
+
+        /* should it fail, this is what the client gets */
+
+        ctx->kept_headers = ngx_palloc(r->pool,
+                                       sizeof(ngx_http_headers_out_t));
+        if (ctx->kept_headers == NULL) {
+            return NGX_ERROR;
+        }
+
+        *ctx->kept_headers = r->headers_out;
+        ctx->kept_body = ctx->held;
+        ctx->kept_cookies = ctx->cookies ? ctx->cookies->nelts : 0;
+        ctx->held = NULL;
+
+        if (ngx_list_init(&r->headers_out.headers, r->pool, 20,
+                          sizeof(ngx_table_elt_t))
+            != NGX_OK
+            || ngx_list_init(&r->headers_out.trailers, r->pool, 4,
+                             sizeof(ngx_table_elt_t))
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (ngx_http_retry_with_take_cookies(r, ctx) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     ngx_http_retry_with_forget_head(r);
 
-    ctx->held->last = ctx->held->pos;
     ctx->state = NGX_HTTP_RETRY_WITH_RERUN;
 
-    return NGX_OK;
+    return NGX_DECLINED;
+}
+
+
+/* the address of the lists in r has not changed: their links are good */
+
+static void
+ngx_http_retry_with_take_back(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx)
+{
+    r->headers_out = *ctx->kept_headers;
+    ctx->held = ctx->kept_body;
+    ctx->is_obtaining = 0;
+
+    if (ctx->cookies) {
+        ctx->cookies->nelts = ctx->kept_cookies;
+    }
 }
 
 

@@ -97,6 +97,7 @@ typedef enum {
                                       seen */
     NGX_HTTP_RETRY_WITH_WAITING,   /* for the timer */
     NGX_HTTP_RETRY_WITH_RERUN,     /* the content phase is to run again */
+    NGX_HTTP_RETRY_WITH_REPLACED,  /* nginx's own answer, by the one kept */
     NGX_HTTP_RETRY_WITH_DONE       /* the client gets what comes now */
 } ngx_http_retry_with_state_e;
 
@@ -107,6 +108,11 @@ typedef struct {
     ngx_list_t                         headers;
     ngx_str_t                          unparsed_uri;
     ngx_str_t                          args;
+    ngx_uint_t                         method;
+    ngx_str_t                          method_name;
+    ngx_http_request_body_t           *request_body;
+    off_t                              content_length_n;
+    unsigned                           chunked:1;
     unsigned                           is_saved:1;
     unsigned                           valid_unparsed_uri:1;
 } ngx_http_retry_with_saved_t;
@@ -131,6 +137,12 @@ typedef struct {
 
     ngx_buf_t                         *held;     /* body of the response */
 
+    /* while something is obtained: the response that asked for it */
+    ngx_http_headers_out_t            *kept_headers;
+    ngx_buf_t                         *kept_body;
+    ngx_uint_t                         kept_cookies;
+    rwith_response                     obtained;
+
     ngx_array_t                       *cookies;  /* ngx_str_t: Set-Cookie of
                                                     swallowed responses */
     ngx_event_t                        timer;
@@ -148,6 +160,7 @@ typedef struct {
     rwith_trust_verdict                verdict;
 
     unsigned                           is_mapped:1;
+    unsigned                           is_obtaining:1;
     unsigned                           is_relay:1;
     unsigned                           is_patched:1;   /* with added values */
     unsigned                           is_too_long:1;  /* to be swallowed */

@@ -13,6 +13,10 @@ static ngx_int_t ngx_http_retry_with_view_target(ngx_http_request_t *r,
     ngx_http_retry_with_ctx_t *ctx);
 static ngx_int_t ngx_http_retry_with_patch_fields(ngx_http_request_t *r,
     ngx_http_retry_with_ctx_t *ctx, const rwith_effect *effect);
+static ngx_int_t ngx_http_retry_with_patch_whole(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx, const rwith_effect *effect);
+static void ngx_http_retry_with_use_headers(ngx_http_request_t *r,
+    ngx_list_t *headers);
 static void ngx_http_retry_with_patch_target(ngx_http_request_t *r,
     ngx_http_retry_with_ctx_t *ctx, rwith_slice target);
 static u_char *ngx_http_retry_with_log_handler(ngx_http_request_t *r,
@@ -171,9 +175,20 @@ ngx_http_retry_with_patch(ngx_http_request_t *r,
     saved->unparsed_uri = r->unparsed_uri;
     saved->args = r->args;
     saved->valid_unparsed_uri = r->valid_unparsed_uri;
+    saved->method = r->method;
+    saved->method_name = r->method_name;
+    saved->request_body = r->request_body;
+    saved->content_length_n = r->headers_in.content_length_n;
+    saved->chunked = r->headers_in.chunked;
     saved->is_saved = 1;
 
-    if (ctx->is_relay || (effect && effect->set_count)) {
+    if (ctx->is_obtaining) {
+        if (ngx_http_retry_with_patch_whole(r, ctx, effect) != NGX_OK) {
+            ngx_http_retry_with_restore(r, ctx);
+            return NGX_ERROR;
+        }
+
+    } else if (ctx->is_relay || (effect && effect->set_count)) {
         if (ngx_http_retry_with_patch_fields(r, ctx, effect) != NGX_OK) {
             ngx_http_retry_with_restore(r, ctx);
             return NGX_ERROR;
@@ -351,13 +366,78 @@ ngx_http_retry_with_patch_fields(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
+    ngx_http_retry_with_use_headers(r, &headers);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_retry_with_use_headers(ngx_http_request_t *r, ngx_list_t *headers)
+{
+    r->headers_in.headers = *headers;
+
     /* a list of one part points into itself */
 
-    r->headers_in.headers = headers;
-
-    if (headers.last == &headers.part) {
+    if (headers->last == &headers->part) {
         r->headers_in.headers.last = &r->headers_in.headers.part;
     }
+}
+
+
+/* OBTAIN: a request of its own, without content */
+
+static ngx_int_t
+ngx_http_retry_with_patch_whole(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx, const rwith_effect *effect)
+{
+    size_t                    i;
+    ngx_list_t                headers;
+    ngx_http_request_body_t  *body;
+
+    body = ngx_pcalloc(r->pool, sizeof(ngx_http_request_body_t));
+    if (body == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_list_init(&headers, r->pool, 8, sizeof(ngx_table_elt_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < effect->set_count; i++) {
+        if (ngx_http_retry_with_push_field(r->pool, &headers,
+                                           effect->set[i].name,
+                                           effect->set[i].value)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (ctx->is_relay
+        && ngx_http_retry_with_push_via(r, ctx, &headers) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_http_retry_with_use_headers(r, &headers);
+
+    r->method_name.data = (u_char *) effect->method.ptr;
+    r->method_name.len = effect->method.len;
+    r->method = NGX_HTTP_UNKNOWN;
+
+    if (rwith_slice_equal(effect->method, RWITH_LIT("GET"))) {
+        r->method = NGX_HTTP_GET;
+
+    } else if (rwith_slice_equal(effect->method, RWITH_LIT("HEAD"))) {
+        r->method = NGX_HTTP_HEAD;
+    }
+
+    r->request_body = body;
+    r->headers_in.content_length_n = -1;
+    r->headers_in.chunked = 0;
 
     return NGX_OK;
 }
@@ -379,5 +459,10 @@ ngx_http_retry_with_restore(ngx_http_request_t *r,
     r->unparsed_uri = saved->unparsed_uri;
     r->args = saved->args;
     r->valid_unparsed_uri = saved->valid_unparsed_uri;
+    r->method = saved->method;
+    r->method_name = saved->method_name;
+    r->request_body = saved->request_body;
+    r->headers_in.content_length_n = saved->content_length_n;
+    r->headers_in.chunked = saved->chunked;
     saved->is_saved = 0;
 }
