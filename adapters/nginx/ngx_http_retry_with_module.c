@@ -575,5 +575,5 @@ ngx_http_retry_with_init(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
-    return ngx_http_retry_with_answer_init(cf);
+    return ngx_http_retry_with_hold_init(cf);
 }

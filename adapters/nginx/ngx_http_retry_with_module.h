@@ -223,11 +223,22 @@ ngx_int_t ngx_http_retry_with_patch(ngx_http_request_t *r,
 void ngx_http_retry_with_restore(ngx_http_request_t *r,
     ngx_http_retry_with_ctx_t *ctx);
 
-/* ngx_http_retry_with_answer.c: hold, swallow, decide, run again */
+/* ngx_http_retry_with_answer.c: the exchange, from the content phase */
 ngx_int_t ngx_http_retry_with_precontent_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_retry_with_content_handler(ngx_http_request_t *r);
-ngx_int_t ngx_http_retry_with_answer_init(ngx_conf_t *cf);
+ngx_int_t ngx_http_retry_with_begin(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx);
+ngx_int_t ngx_http_retry_with_take_effect(ngx_http_retry_with_ctx_t *ctx,
+    int rc, const rwith_effect *effect);
+ngx_int_t ngx_http_retry_with_wait(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx);
+void ngx_http_retry_with_settle(ngx_http_retry_with_ctx_t *ctx);
 void ngx_http_retry_with_report(ngx_http_retry_with_ctx_t *ctx);
+
+/* ngx_http_retry_with_hold.c: hold, swallow, decide, release a response */
+ngx_int_t ngx_http_retry_with_hold_init(ngx_conf_t *cf);
+ngx_int_t ngx_http_retry_with_decide(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx);
 
 /* ngx_http_retry_with_relay.c: rules of trust and the names in messages */
 rwith_trust_verdict ngx_http_retry_with_judge(ngx_http_request_t *r,
