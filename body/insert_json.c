@@ -443,7 +443,10 @@ int rwith__insert_json(const rwith_alloc *mem, rwith_slice body,
     int err = insertion->is_json ? read_json(mem, insertion->value, NULL, NULL)
                                  : RWITH_OK;
     if (err != RWITH_OK) {
-        return rwith__insert_fail(reterr_why, err, "the value is no JSON text");
+        return rwith__insert_fail(reterr_why, err,
+                                  err == RWITH_ENOMEM
+                                      ? "out of memory"
+                                      : "the value is no JSON text");
     }
     if (is_blank(body)) {
         return insert_into_empty(body, insertion, text, ret, reterr_why);

@@ -468,6 +468,27 @@ static void check_bombs(const rwith_members *tree)
     free(spaces);
 }
 
+/* Once the verdict is clear, feed says so and the reason stays. */
+static void check_early_end(const rwith_members *tree)
+{
+    rwith_body_check *check = NULL;
+    rwith_slice none = { "", 0 };
+
+    if (rwith_body_check_new(NULL, tree, RWITH_LIT("text/json"), none, NULL,
+                             &check) != RWITH_OK) {
+        ok(false, "a check is made");
+        return;
+    }
+    ok(rwith_body_check_feed(check, "{\"a\":1", 6), "complete, but not over");
+    ok(!rwith_body_check_feed(check, "]", 1), "malformed: no need to go on");
+    ok(!rwith_body_check_feed(check, "}", 1), "nor later");
+    is_int(rwith_body_check_finish(check, &missing), RWITH_BODY_MALFORMED,
+           "the verdict stays");
+    is_str(rwith_slice_of(rwith_body_check_why(check)), "not well-formed JSON",
+           "and the reason");
+    rwith_body_check_free(check);
+}
+
 /* --- memory -------------------------------------------------------------- */
 
 static void check_memory(const rwith_members *tree, const char *type,
@@ -557,6 +578,7 @@ int main(int argc, char **argv)
         check_gzip(tree);
         check_bombs(tree);
         check_peak(tree);
+        check_early_end(tree);
     }
     rwith_slice body = gzip("{\"a\":[{\"x\":\"\\u0041\"}]}", 22);
     rwith_slice none = { "", 0 };
