@@ -127,7 +127,7 @@ for name, pair, trusts in (("good", good, True), ("wrong host", wrong, True),
     server = nginx("""server { listen 127.0.0.1:%%PORT%% ssl;
         ssl_certificate %s; ssl_certificate_key %s;
         location / { return 200 "tls\\n"; } }""" % pair)
-    url = "https://127.0.0.1:%d" % server.port
+    url = "https://localhost:%d" % server.port
     trust = ["--cacert", pair[0]] if trusts else []
     relay = relay_to(url, *trust)
     got = curl("-si", relay.url + "/")
