@@ -293,7 +293,12 @@ static void test_obtained(void)
 
 static void test_learn(void)
 {
-    rwith_dialects *set = set_of("");
+    rwith_dialects *set =
+        set_of("dialect rolling\nabout t\nsource t\nwhen status 409\n"
+               "when response-header X-Transmission-Session-Id\n"
+               "set header X-Transmission-Session-Id from response-header "
+               "X-Transmission-Session-Id\n"
+               "repeat any\nremember origin\nlearn-from any\n");
     rwith_field fields[] = {
         { RWITH_LIT("Ms-Echo-Request"), RWITH_LIT("t") },
         { RWITH_LIT("X-Transmission-Session-Id"), RWITH_LIT("new") },

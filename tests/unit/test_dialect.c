@@ -126,6 +126,17 @@ static void test_statuses(void)
     rwith_dialects *set = set_new();
     rwith_slice unknown;
 
+    ok(!rwith_dialects_wants_status(set, 200) &&
+           rwith_dialects_wants_status(set, 409) &&
+           rwith_dialects_wants_status(set, 449),
+       "the embedded ones look at refusals only");
+    is_int(rwith_dialects_add(
+               set,
+               RWITH_LIT("dialect rolling\nabout t\nwhen status 449\n"
+                         "set header X-N from response-header X-N\n"
+                         "repeat any\nremember origin\nlearn-from any\n"),
+               NULL),
+           RWITH_OK, "one that learns from any");
     ok(rwith_dialects_wants_status(set, 200),
        "a dialect that learns from any wants them all");
     ok(!rwith_dialects_wants_status(set, 199) &&

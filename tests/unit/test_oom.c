@@ -23,7 +23,15 @@ static const char dialects[] = "dialect crumb\n"
                                "set header X-Crumb from response-header "
                                "X-Crumb\n"
                                "repeat any\n"
-                               "remember cookie-jar\n";
+                               "remember cookie-jar\n"
+                               "dialect rolling\nabout t\nsource t\n"
+                               "when status 409\n"
+                               "when response-header "
+                               "X-Transmission-Session-Id\n"
+                               "set header X-Transmission-Session-Id from "
+                               "response-header X-Transmission-Session-Id\n"
+                               "repeat any\nremember origin\n"
+                               "learn-from any\n";
 
 static rwith_response answer(unsigned status, const rwith_field *fields,
                              size_t count)
