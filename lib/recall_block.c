@@ -123,7 +123,7 @@ int rwith_recall_init(void *mem, size_t size,
         return RWITH_EINVAL;
     }
     memcpy(head.key, key, sizeof(head.key));
-    rwith__wipe(mem, size);
+    memset(mem, 0, size);
     *recall = head;
     for (uint32_t i = 0; i < head.bucket_count; i++) {
         rwith__recall_buckets(recall)[i] = RWITH__RECALL_NONE;
