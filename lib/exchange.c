@@ -165,7 +165,8 @@ static int obtain(rwith_exchange *x)
 
 /* --- what to do about a challenge ----------------------------------------- */
 
-/* What stands against another send; ANSWERED: nothing does. */
+/* What stands against another send; ANSWERED: nothing does (R-9, R-10,
+ * R-20). */
 static rwith_outcome gate(const rwith_exchange *x, uint64_t repeatable,
                           uint64_t now_ms)
 {
@@ -185,7 +186,8 @@ static rwith_outcome gate(const rwith_exchange *x, uint64_t repeatable,
                                : RWITH_OUTCOME_ANSWERED;
 }
 
-/* Why nothing more can be done about this challenge. */
+/* Why nothing more can be done about this challenge; what a person must
+ * approve ends here, explained (R-21). */
 static rwith_outcome dead_end(const rwith_exchange *x,
                               const struct rwith__plan *plan)
 {
@@ -263,7 +265,8 @@ static int wait_or_proceed(rwith_exchange *x, uint64_t dialects,
     return RWITH_OK;
 }
 
-/* A challenge is at hand, understood: what now? */
+/* A challenge is at hand, understood: what now?  An echo alone is enough to
+ * send again (R-1); what was sent already is not (R-8, R-17). */
 static int decide(rwith_exchange *x, uint64_t now_ms)
 {
     const rwith_challenge *c = &x->work->challenge;

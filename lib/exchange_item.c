@@ -382,7 +382,7 @@ int rwith__item_add_recalled(rwith_exchange *x, uint64_t now_s,
     return err;
 }
 
-/* --- cookies of swallowed responses --------------------------------------- */
+/* --- cookies of swallowed responses (R-6) --------------------------------- */
 
 /* RFC 6265 5.1.4 */
 static bool path_covers(rwith_slice path, rwith_slice target)

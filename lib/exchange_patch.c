@@ -157,7 +157,7 @@ static void put_percent(struct writer *w, rwith_slice s)
 
 /*
  * The target with one parameter more.  One of that name that the client
- * itself sent gets the new value in its place; no other byte is touched.
+ * itself sent gets the new value in its place; no other byte is touched (R-32).
  */
 static int target_add(rwith_exchange *x, const struct rwith__item *item,
                       rwith_slice *target)

@@ -45,7 +45,7 @@ void rwith_exchange_report(const rwith_exchange *x, rwith_report *ret)
     ret->refused_name = x->work->challenge.refused_name;
 }
 
-/* Did the final answer prove that this is what the origin wanted? */
+/* Did the final answer prove that this is what the origin wanted? */
 static bool is_lesson(const struct rwith__item *item)
 {
     switch (item->why) {

@@ -31,7 +31,7 @@ uint64_t rwith__recall_hash(const rwith_recall *recall,
 }
 
 /* Who asks, as far as the request shows: a supplied value is given back to
- * the same client only (rules of trust, 3). */
+ * the same client only (R-22). */
 static uint64_t client_of(const rwith_recall *recall, const rwith_request *req)
 {
     static const rwith_slice names[] = { { "Authorization", 13 },
