@@ -93,6 +93,11 @@ bench-body: $(BUILD)/build.ninja
 	cmake --build $(BUILD) -j $(JOBS) --target bench_body
 	$(BUILD)/bin/bench_body
 
+bench-core: build
+	$(CC) -std=c11 -O2 -Iinclude bench/core.c $(BUILD)/lib/libretrywith.a \
+	    -o $(BUILD)/bin/bench-core
+	$(BUILD)/bin/bench-core $(BENCH_FLAGS)
+
 bench-relay: all
 	@tools/deps run bench
 	bench/relay $(BENCH_FLAGS)
