@@ -103,7 +103,7 @@ static unsigned char range_rank(const struct offer *offer, rwith_slice range)
         return 0;
     }
     if (any_sub) {
-        return 2;
+        return offer->rank == 4 ? 2 : 0; /* aliases are not meant by it */
     }
     return rwith_slice_equal_nocase(sub_type, offer->sub_type) ? offer->rank
                                                                : 0;
@@ -127,7 +127,8 @@ static void take_range(rwith_slice element, struct weight *weights)
         unsigned char rank = range_rank(&offers[i], range);
         struct weight *weight = &weights[offers[i].format];
 
-        if (rank > weight->rank || (rank == weight->rank && q > weight->q)) {
+        if (rank > weight->rank ||
+            (rank > 0 && rank == weight->rank && q > weight->q)) {
             *weight = (struct weight){ rank, q };
         }
     }
