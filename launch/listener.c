@@ -89,7 +89,8 @@ static bool cut_host(const char *text, char *host, size_t host_len,
 
     if (colon == NULL || colon[1] == '\0' ||
         strspn(colon + 1, "0123456789") != strlen(colon + 1) ||
-        strlen(colon + 1) > 5) {
+        strlen(colon + 1) > 5 ||
+        (strlen(colon + 1) == 5 && strcmp(colon + 1, "65535") > 0)) {
         return false;
     }
     size_t len = (size_t)(colon - text);

@@ -356,6 +356,7 @@ static ngx_int_t
 ngx_http_retry_with_sandbox_handler(ngx_http_request_t *r)
 {
     ngx_int_t              rc;
+    ngx_uint_t             keepalive;
     rwith_sandbox_request  view;
 
     if (r->headers_in.expect) {
@@ -369,16 +370,19 @@ ngx_http_retry_with_sandbox_handler(ngx_http_request_t *r)
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
+        /* the client may send the body or leave it: nothing can follow */
+
+        keepalive = r->keepalive;
+        r->keepalive = 0;
+
         rc = ngx_http_retry_with_sandbox_answer(r, &view);
 
         if (rc != NGX_AGAIN || r->header_sent) {
-
-            /* the client may send the body or leave it */
-
             r->expect_tested = 1;
-            r->keepalive = 0;
             return rc;
         }
+
+        r->keepalive = keepalive;
     }
 
     rc = ngx_http_read_client_request_body(r,

@@ -1,0 +1,184 @@
+#!/usr/bin/python3
+"""A server is a private nginx: started, told things, ended, and nothing is
+left behind."""
+import os
+import sys
+sys.path.insert(0, os.path.dirname(__file__))
+from harness import *
+
+temp = scratch + "/tmp dir $x;\"'"
+os.mkdir(temp)
+os.chmod(scratch, 0o755)
+os.chmod(temp, 0o777)
+ENV = {"TMPDIR": temp}
+
+
+def left():
+    return os.listdir(temp)
+
+
+def server(*args, **kw):
+    process = Process([RETRYWITH, *args], env=dict(ENV, **kw.pop("env", {})),
+                      sanitized=True, **kw)
+    process.ready = process.read_line()
+    found = re.search(r":(\d+)$", process.ready)
+    process.port = int(found.group(1)) if found else None
+    return process
+
+
+# --- port 0, a folder with every odd character, an orderly end ----------------
+box = server("sandbox", "--listen", "127.0.0.1:0")
+like(box.ready, r"^retrywith: sandbox listening on http://127\.0\.0\.1:\d+$",
+     "one line when it is ready")
+is_(curl("-si", box.url + "/plain/x").status, 200, "it answers at once")
+is_(len(left()), 1, "it has one folder")
+is_(oct(os.stat(temp + "/" + left()[0]).st_mode & 0o777), "0o700",
+    "that is its own")
+is_(box.err, "", "nothing else is said")
+master = box.children()[0]
+box.signal(signal.SIGTERM)
+is_(box.wait(), 0, "SIGTERM: exit status 0")
+is_(left(), [], "SIGTERM: the folder is removed")
+ok(not os.path.exists("/proc/%d" % master), "SIGTERM: nginx has ended")
+
+box = server("sandbox", "--listen", "127.0.0.1:0")
+box.signal(signal.SIGINT)
+is_((box.wait(), left()), (0, []), "SIGINT: the same")
+
+# --- what is under way is finished --------------------------------------------
+go = threading.Event()
+
+
+def slow(connection, request, origin):
+    go.wait(20)
+    return respond(connection, "200 OK", [], "late")
+
+
+origin = RawOrigin(slow)
+relay = server("relay", "--listen", "127.0.0.1:0", "--to", origin.url)
+client = Process(["curl", "-q", "-sS", relay.url + "/"])
+wait_for(lambda: origin.requests, "the request")
+relay.signal(signal.SIGTERM)
+wait_for(lambda: not accepts(relay.port), "the port to be given up")
+ok(relay.alive(), "SIGTERM: it waits for the request")
+go.set()
+is_(client.popen.communicate()[0], b"late", "SIGTERM: the request is finished")
+is_((relay.wait(), left()), (0, []), "SIGTERM: then it ends")
+go.clear()
+relay = server("relay", "--listen", "127.0.0.1:0", "--to", origin.url)
+origin.reset()
+client = Process(["curl", "-q", "-sS", relay.url + "/"])
+wait_for(lambda: origin.requests, "the request")
+relay.signal(signal.SIGTERM)
+wait_for(lambda: not accepts(relay.port), "the port to be given up")
+relay.signal(signal.SIGTERM)
+is_((relay.wait(), left()), (0, []), "a second SIGTERM does not wait")
+go.set()
+
+# --- nginx's death -------------------------------------------------------------
+box = server("sandbox", "--listen", "127.0.0.1:0")
+os.kill(box.children()[0], signal.SIGKILL)
+is_(box.wait(), 103, "nginx killed: exit status 103")
+like(box.err, r"retrywith: nginx was ended by signal 9", "nginx killed: said")
+is_(left(), [], "nginx killed: the folder is removed")
+ok(not accepts(box.port), "nginx killed: no worker goes on")
+box = server("sandbox", "--listen", "127.0.0.1:0")
+master = box.children()[0]
+box.signal(signal.SIGKILL)
+box.wait()
+wait_for(lambda: not os.path.exists("/proc/%d" % master) or
+         " Z " in open("/proc/%d/stat" % master).read(),
+         "nginx to end with its parent")
+ok(not accepts(box.port), "killed itself: no nginx goes on")
+for name in left():
+    shutil.rmtree(temp + "/" + name)
+
+# --- unix sockets ---------------------------------------------------------------
+path = scratch + "/a.sock"
+box = server("sandbox", "--listen", "unix:" + path)
+is_(box.ready, "retrywith: sandbox listening on unix:" + path,
+    "unix socket: ready")
+got = curl("-si", "--unix-socket", path, "http://localhost/plain/x")
+is_(got.status, 200, "unix socket: answers")
+is_(oct(os.stat(path).st_mode & 0o777), "0o600", "unix socket: ours alone")
+got = retrywith("sandbox", "--listen", "unix:" + path, timeout=10, env=ENV)
+is_(got.code, 103, "unix socket in use: exit status")
+like(got.err, "in use", "unix socket in use: said")
+box.signal(signal.SIGTERM)
+box.wait()
+ok(not os.path.exists(path), "unix socket: removed at the end")
+left_over = socket.socket(socket.AF_UNIX)
+left_over.bind(path)
+left_over.close()
+box = server("sandbox", "--listen", "unix:" + path)
+like(box.ready, "listening", "unix socket: one that is left over is replaced")
+box.stop()
+write("a.file", "mine")
+got = retrywith("sandbox", "--listen", "unix:%s/a.file" % scratch, timeout=10,
+                env=ENV)
+is_((got.code, open(scratch + "/a.file").read()), (103, "mine"),
+    "unix socket: a file in its place is left alone")
+
+# --- IPv6 -----------------------------------------------------------------------
+try:
+    socket.socket(socket.AF_INET6).bind(("::1", 0))
+    box = server("sandbox", "--listen", "[::1]:0")
+    like(box.ready, r"http://\[::1\]:\d+$", "IPv6: ready")
+    got = curl("-si", "-g", "http://[::1]:%d/plain/x" % box.port)
+    is_(got.status, 200, "IPv6: answers")
+    front = server("relay", "--listen", "[::1]:0", "--to",
+                   "http://[::1]:%d" % box.port)
+    got = curl("-si", "-g", "http://[::1]:%d/ms-echo/x" % front.port)
+    is_(got.status, 200, "IPv6: relayed")
+    front.stop()
+    box.stop()
+except OSError:
+    note("no IPv6 here")
+
+# --- what is wrong before it starts ----------------------------------------------
+ROWS = [
+    ("no port", ["--listen", "127.0.0.1"], 101, "127.0.0.1"),
+    ("bad port", ["--listen", "127.0.0.1:99999"], 101, "99999"),
+    ("two colons", ["--listen", "::1:80"], 101, "::1:80"),
+    ("relative socket", ["--listen", "unix:x.sock"], 101, "slash"),
+    ("long socket", ["--listen", "unix:/" + "x" * 200], 101, "bytes"),
+    ("certificate alone", ["--listen-cert", "/dev/null"], 101,
+     "--listen-key"),
+    ("no such certificate", ["--listen-cert", "/none", "--listen-key",
+                             "/none"], 102, "/none"),
+    ("no such module", ["--module", "/none.so"], 102, "/none.so"),
+    ("operand", ["extra"], 101, "extra"),
+]
+for name, args, status, says in ROWS:
+    got = retrywith("sandbox", *args, timeout=20, env=ENV)
+    is_(got.code, status, name + ": exit status %d" % status)
+    like(got.err, r"^retrywith: .*" + re.escape(says), name + ": said")
+    is_(got.err.count("\n"), 1, name + ": in one sentence")
+got = retrywith("sandbox", "--listen", "127.0.0.1:0", timeout=20,
+                env=dict(ENV, RETRYWITH_NGINX="/none"))
+is_(got.code, 102, "no nginx: exit status")
+like(got.err, "nginx was not found", "no nginx: said")
+bad = write("bad.so", "no module", 0o644)
+got = retrywith("sandbox", "--listen", "127.0.0.1:0", "--module", bad,
+                timeout=20, env=ENV)
+is_((got.code, left()), (103, []), "a module that is none: nothing is left")
+like(got.err, r"bad\.so", "a module that is none: said")
+got = retrywith("sandbox", "--listen", "127.0.0.1:0", timeout=20,
+                env={"TMPDIR": scratch + "/nowhere"})
+is_(got.code, 103, "no folder for temporary files: exit status")
+like(got.err, "nowhere", "no folder for temporary files: said")
+
+# --- TLS ---------------------------------------------------------------------------
+cert, key = certificate()
+box = server("sandbox", "--listen", "127.0.0.1:0", "--listen-cert", cert,
+             "--listen-key", key)
+like(box.ready, r"https://", "TLS: ready")
+got = curl("-si", "--cacert", cert, "--http2",
+           "https://localhost:%d/ms-echo/x" % box.port)
+like(got.out, r"^HTTP/2 449", "TLS: a 449 over HTTP/2")
+got = curl("-si", "--cacert", cert, "--http1.1",
+           "https://localhost:%d/ms-echo/x" % box.port)
+like(got.out, r"^HTTP/1.1 449 Retry With", "TLS: and over HTTP/1.1")
+box.stop()
+is_(left(), [], "nothing is left behind")
+done()
