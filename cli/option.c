@@ -213,8 +213,11 @@ static bool read_size(const char *text, uint64_t max, uint64_t *ret)
 
 static bool is_choice(const char *choices, const char *value)
 {
-    size_t len = strlen(value);
+    size_t len = strcspn(value, "|");
 
+    if (value[len] != '\0') {
+        return false;
+    }
     for (const char *p = choices; p != NULL; p = strchr(p, '|')) {
         p += *p == '|';
         if (strncmp(p, value, len) == 0 && len > 0 &&
