@@ -19,7 +19,7 @@ MAY = {
 # system headers that belong to one folder only
 FOREIGN = {
     r"curl/": {"adapters/curl", "cli", "include/retrywith/curl.h"},
-    r"yajl/": {"body", "openapi"},
+    r"yajl/": {"body", "openapi", "cli"},
     r"expat\.h": {"body"},
     r"yaml\.h": {"openapi"},
     r"zlib\.h": {"body"},

@@ -12,8 +12,7 @@ for name in pages:
     ok(got.code == 0, name + " is clean for mandoc", got.out + got.err)
 
 commands = run(RETRYWITH, "--help").out
-names = re.findall(r"(?m)^\s+retrywith (\w+)", commands) or \
-    re.findall(r"(?m)^  (\w+) ", commands)
+names = re.findall(r"(?m)^\s+retrywith ([a-z]+)", commands)
 ok("fetch" in names and "relay" in names, "--help lists the commands",
    commands)
 for name in sorted(set(names)):
@@ -28,7 +27,7 @@ for name in sorted(set(names)):
     for line in page_text.split("\n"):
         if line.startswith(".It Fl"):
             documented |= {"--" + o for o in
-                           re.findall(r"Fl -([a-z][\w.-]+)", line)}
+                           re.findall(r"Fl (?:-+|Fl )([a-z][\w.-]+)", line)}
     is_(sorted(options - documented), [], page + " documents every option")
     is_(sorted(documented - options), [], page + " documents no other")
 

@@ -17,6 +17,8 @@ got = run("clang-format", "--dry-run", "-Werror",
 ok(got.code == 0, "clang-format has nothing to change", got.err)
 
 for name in own:
+    if name.startswith(("tests/", "bench/")) and name.endswith(".c"):
+        continue
     code = re.sub(r"/\*.*?\*/|\"(\\.|[^\"\\\n])*\"", "", text(name),
                   flags=re.S)
     found = re.search(BANNED, code)
