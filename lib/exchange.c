@@ -759,20 +759,27 @@ void rwith_exchange_free(rwith_exchange *x)
     rwith__memory_free(mem, x);
 }
 
+static bool work_ok(const struct rwith__work *work)
+{
+    return work == NULL || (work->need_count <= RWITH__NEED_COUNT_MAX &&
+                            work->reason_count <= RWITH__REASON_COUNT_MAX &&
+                            work->met_count <= RWITH_ATTEMPTS_MAX_LIMIT);
+}
+
+/* Nothing was sent only before the first send, or when that failed. */
+static bool attempts_ok(const rwith_exchange *x)
+{
+    return x->attempts <= x->options.attempts_max &&
+           (x->attempts > 0 || x->state == RWITH__STATE_NEW ||
+            x->state == RWITH__STATE_NEEDING ||
+            x->state == RWITH__STATE_FAILED);
+}
+
 bool rwith__exchange_validate(const rwith_exchange *x)
 {
-    bool is_over =
-        x->state == RWITH__STATE_DELIVERED || x->state == RWITH__STATE_FAILED;
-
     return x->state < RWITH__STATE_COUNT && x->outcome < RWITH_OUTCOME_COUNT &&
-           x->attempts <= x->options.attempts_max &&
-           x->obtains <= RWITH_OBTAIN_MAX &&
+           attempts_ok(x) && x->obtains <= RWITH_OBTAIN_MAX &&
            x->item_count <= RWITH__ITEM_COUNT_MAX &&
-           x->item_count <= x->item_room &&
-           (x->attempts > 0 || x->state == RWITH__STATE_NEW ||
-            x->state == RWITH__STATE_NEEDING || is_over) &&
-           (x->work == NULL ||
-            (x->work->need_count <= RWITH__NEED_COUNT_MAX &&
-             x->work->reason_count <= RWITH__REASON_COUNT_MAX)) &&
+           x->item_count <= x->item_room && work_ok(x->work) &&
            (!x->is_held || x->state != RWITH__STATE_SENDING);
 }

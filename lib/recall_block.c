@@ -389,46 +389,62 @@ static bool pool_ok(const rwith_recall *recall)
            values == recall->value_count;
 }
 
+/* A slot of that bucket, in use, whose record points back to it. */
+static bool used_ok(const rwith_recall *recall, uint32_t i, uint64_t bucket)
+{
+    const struct rwith__recall_slot *slot = rwith__recall_slot_const(recall, i);
+
+    return slot->record < recall->pool_used &&
+           slot->record % RECORD_ALIGN == 0 &&
+           recall->pool_used - slot->record >=
+               sizeof(struct rwith__recall_record) &&
+           (slot->hash & (recall->bucket_count - 1)) == bucket &&
+           slot->tick <= recall->tick &&
+           record_at_const(recall, slot->record)->slot == i;
+}
+
+/* Walk the free slots, with *total counted on; false: a ring, or one that is
+ * not free. */
+static bool free_ok(const rwith_recall *recall, uint32_t *total)
+{
+    uint32_t i = recall->free_slots;
+
+    while (i != RWITH__RECALL_NONE) {
+        const struct rwith__recall_slot *slot;
+
+        if (i >= recall->slot_count || *total >= recall->slot_count) {
+            return false;
+        }
+        slot = rwith__recall_slot_const(recall, i);
+        if (slot->record != RWITH__RECALL_NONE) {
+            return false;
+        }
+        ++*total;
+        i = slot->next;
+    }
+    return true;
+}
+
 /* Every slot is in one list: its bucket's or the free ones'.  The total
  * bounds the walk, so that a ring is noticed. */
 static bool lists_ok(const rwith_recall *recall)
 {
     uint32_t total = 0;
-    uint32_t used = 0;
 
     for (uint64_t b = 0; b < recall->bucket_count; b++) {
         uint32_t i = rwith__recall_first(recall, b);
 
         while (i != RWITH__RECALL_NONE) {
-            const struct rwith__recall_slot *slot;
-
-            if (i >= recall->slot_count || total++ >= recall->slot_count) {
+            if (i >= recall->slot_count || total >= recall->slot_count ||
+                !used_ok(recall, i, b)) {
                 return false;
             }
-            slot = rwith__recall_slot_const(recall, i);
-            if (slot->record >= recall->pool_used ||
-                slot->record % RECORD_ALIGN != 0 ||
-                recall->pool_used - slot->record <
-                    sizeof(struct rwith__recall_record) ||
-                (slot->hash & (recall->bucket_count - 1)) != b ||
-                slot->tick > recall->tick) {
-                return false;
-            }
-            if (record_at_const(recall, slot->record)->slot != i) {
-                return false;
-            }
-            used++;
-            i = slot->next;
+            total++;
+            i = rwith__recall_slot_const(recall, i)->next;
         }
     }
-    for (uint32_t i = recall->free_slots; i != RWITH__RECALL_NONE;) {
-        if (i >= recall->slot_count || total++ >= recall->slot_count ||
-            rwith__recall_slot_const(recall, i)->record != RWITH__RECALL_NONE) {
-            return false;
-        }
-        i = rwith__recall_slot_const(recall, i)->next;
-    }
-    return total == recall->slot_count && used == recall->count;
+    return total == recall->count && free_ok(recall, &total) &&
+           total == recall->slot_count;
 }
 
 bool rwith__recall_validate(const rwith_recall *recall, size_t size)

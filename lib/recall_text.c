@@ -183,13 +183,16 @@ struct reading {
     rwith_diagnostic *diag;
 };
 
+/* The word that was found is not shown: it may be a secret. */
 static int unexpected(struct reading *r, const char *what)
 {
+    const rwith_slice none = { NULL, 0 };
     int err = rwith__config_need(&r->line, r->at, what, r->diag);
 
-    return err != RWITH_OK
-               ? err
-               : rwith__config_unexpected(&r->line, r->at, what, r->diag);
+    return err != RWITH_OK ? err
+                           : rwith__config_fail(r->diag, r->line.number,
+                                                r->line.words[r->at].column,
+                                                "expected ", none, what);
 }
 
 static bool word_take(struct reading *r, rwith_slice *ret)
@@ -307,6 +310,24 @@ static int attributes_read(struct reading *r, struct rwith__recall_entry *entry,
     return rwith__config_need_end(&r->line, r->at, r->diag);
 }
 
+/* The second time through: keep what has not expired. */
+static int entry_keep(struct reading *r,
+                      const struct rwith__recall_entry *entry, uint64_t used_s)
+{
+    struct rwith__recall_slot used = { .used_s = used_s };
+    int err;
+
+    if (used.used_s > r->now_s) {
+        used.used_s = r->now_s; /* written under another clock */
+    }
+    if (!r->is_keeping || rwith__recall_is_expired(&used, r->now_s) ||
+        (entry->has_value && !r->has_key)) {
+        return RWITH_OK;
+    }
+    err = rwith__recall_keep(r->recall, entry, used.used_s);
+    return err == RWITH_EFULL ? RWITH_OK : err;
+}
+
 static int entry_read(struct reading *r, bool has_value)
 {
     struct rwith__recall_entry entry = {
@@ -316,7 +337,7 @@ static int entry_read(struct reading *r, bool has_value)
         .path = { "", 0 },
         .value = { "", 0 },
     };
-    struct rwith__recall_slot used = { 0 };
+    uint64_t used_s = 0;
     rwith_slice place;
     int err;
 
@@ -333,7 +354,7 @@ static int entry_read(struct reading *r, bool has_value)
         (has_value && !word_take(r, &entry.value))) {
         return unexpected(r, has_value ? "a name and a value" : "a name");
     }
-    err = attributes_read(r, &entry, &used.used_s);
+    err = attributes_read(r, &entry, &used_s);
     if (err != RWITH_OK) {
         return err;
     }
@@ -345,15 +366,7 @@ static int entry_read(struct reading *r, bool has_value)
                                   "or over its limit",
                                   none, NULL);
     }
-    if (used.used_s > r->now_s) {
-        used.used_s = r->now_s; /* written under another clock */
-    }
-    if (!r->is_keeping || rwith__recall_is_expired(&used, r->now_s) ||
-        (has_value && !r->has_key)) {
-        return RWITH_OK;
-    }
-    err = rwith__recall_keep(r->recall, &entry, used.used_s);
-    return err == RWITH_EFULL ? RWITH_OK : err;
+    return entry_keep(r, &entry, used_s);
 }
 
 static int line_read(struct reading *r)

@@ -98,6 +98,19 @@ static int unexpected(struct reading *r, const char *what)
                : rwith__config_unexpected(&r->line, r->at, what, r->diag);
 }
 
+/* The same without the word that was found: it may be a secret whose
+ * keyword was forgotten. */
+static int unexpected_hidden(struct reading *r, const char *what)
+{
+    const rwith_slice none = { NULL, 0 };
+    int err = rwith__config_need(&r->line, r->at, what, r->diag);
+
+    return err != RWITH_OK ? err
+                           : rwith__config_fail(r->diag, r->line.number,
+                                                r->line.words[r->at].column,
+                                                "expected ", none, what);
+}
+
 /* "origin URL" */
 static int origin_read(struct reading *r)
 {
@@ -218,7 +231,7 @@ static int source_read(struct reading *r, rwith_supply_entry *entry)
             return words_read(r, &sources[i], entry);
         }
     }
-    return unexpected(r, SOURCES_EXPECTED);
+    return unexpected_hidden(r, SOURCES_EXPECTED);
 }
 
 /* The value of a literal; it is no longer the entry's source then. */
@@ -261,7 +274,7 @@ static int entry_read(struct reading *r, const struct place *place)
         r->at += 2;
     }
     if (r->at < r->line.word_count) {
-        return unexpected(r, "\"send always\" or the end of the line");
+        return unexpected_hidden(r, "\"send always\" or the end of the line");
     }
     if (entry.kind == RWITH_SUPPLY_LITERAL) {
         literal = entry.source[0];

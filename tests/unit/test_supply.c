@@ -126,6 +126,8 @@ static const struct bad_row {
     { "no source", O "  header X", 2, 11, "env, file" },
     { "unknown source", O "header X evn A", 2, 10, "env, file" },
     { "a bare word", O "header X secret", 2, 10, "env, file" },
+    { "a value of two words", O "header X value two secrets", 2, 20,
+      "send always" },
     { "no argument", O "header X env", 2, 13, "environment variable" },
     { "an empty file name", O "header X file ''", 2, 15, "a file" },
     { "an empty command", O "header X command send always", 2, 18,
@@ -163,6 +165,7 @@ static void check_bad(void)
         if (!ok(err == RWITH_EFILE && diag.line == row->line &&
                     diag.column == row->column &&
                     strstr(diag.text, row->expected) != NULL && untouched &&
+                    strstr(diag.text, "secret") == NULL &&
                     rwith_supply_count(supply) == 0,
                 "%s", row->name)) {
             printf("#   got %d at %zu:%zu: %s\n", err, diag.line, diag.column,
