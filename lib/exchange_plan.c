@@ -9,6 +9,7 @@
 
 #include "lib/ascii.h"
 #include "lib/hash.h"
+#include "lib/supply.h"
 
 /* RFC 9110 9.2.2 and the IANA method registry: acting twice is acting once. */
 static const rwith_slice idempotent[] = {
@@ -220,6 +221,35 @@ static int entry_judge(rwith_exchange *x, const rwith_requirement *r,
     return RWITH_OK;
 }
 
+/* The entry for a requirement; when any authentication will do, one that
+ * this adapter can carry out before one that it cannot. */
+static bool entry_find(const rwith_exchange *x, const rwith_requirement *r,
+                       size_t *ret_id)
+{
+    const rwith_supply *supply = x->options.supply;
+    const rwith_origin *origin = &x->req.origin;
+    uint16_t id;
+
+    if (supply == NULL ||
+        !rwith_supply_find(supply, origin, r->in, r->name, ret_id)) {
+        return false;
+    }
+    if (r->in != RWITH_IN_AUTHORIZATION || r->name.len > 0) {
+        return true;
+    }
+    for (id = rwith__supply_first(supply, origin); id != RWITH__SUPPLY_NONE;
+         id = rwith__supply_next(supply, id)) {
+        const rwith_supply_entry *entry = rwith_supply_at(supply, id);
+
+        if (rwith_origin_equal(&entry->origin, origin) &&
+            rwith__item_can_authenticate(x, entry->auth)) {
+            *ret_id = id;
+            break;
+        }
+    }
+    return true;
+}
+
 static int requirement_judge(rwith_exchange *x, const rwith_requirement *r,
                              struct found *f)
 {
@@ -229,9 +259,7 @@ static int requirement_judge(rwith_exchange *x, const rwith_requirement *r,
     if (!may_be_given(x, r, &f->reason)) {
         return RWITH_OK;
     }
-    f->has_entry = x->options.supply != NULL &&
-                   rwith_supply_find(x->options.supply, &x->req.origin, r->in,
-                                     r->name, &f->id);
+    f->has_entry = entry_find(x, r, &f->id);
     if (f->has_entry) {
         return entry_judge(x, r, f);
     }
