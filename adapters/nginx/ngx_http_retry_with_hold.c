@@ -258,7 +258,7 @@ ngx_http_retry_with_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
         return ngx_http_retry_with_collect(r, ctx, in);
     }
 
-    if (ctx->multistatus && in) {
+    if (ctx->multistatus) {
         return ngx_http_retry_with_translate(r, ctx, in,
                                              ngx_http_next_body_filter);
     }

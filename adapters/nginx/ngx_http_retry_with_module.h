@@ -240,17 +240,22 @@ ngx_int_t ngx_http_retry_with_hold_init(ngx_conf_t *cf);
 ngx_int_t ngx_http_retry_with_decide(ngx_http_request_t *r,
     ngx_http_retry_with_ctx_t *ctx);
 
-/* ngx_http_retry_with_relay.c: rules of trust and the names in messages */
+/* ngx_http_retry_with_relay.c: who is admitted */
 rwith_trust_verdict ngx_http_retry_with_judge(ngx_http_request_t *r,
     ngx_http_retry_with_ctx_t *ctx);
-void ngx_http_retry_with_close_multistatus(ngx_http_retry_with_ctx_t *ctx);
+ngx_table_elt_t *ngx_http_retry_with_max_forwards(ngx_http_request_t *r);
 ngx_int_t ngx_http_retry_with_admit(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx);
+
+/* ngx_http_retry_with_names.c: the two names of one resource tree */
+void ngx_http_retry_with_map(ngx_http_request_t *r,
     ngx_http_retry_with_ctx_t *ctx);
 ngx_int_t ngx_http_retry_with_push_request(ngx_http_request_t *r,
     ngx_http_retry_with_ctx_t *ctx, ngx_list_t *headers,
     ngx_table_elt_t *header);
 ngx_int_t ngx_http_retry_with_push_via(ngx_http_request_t *r,
     ngx_http_retry_with_ctx_t *ctx, ngx_list_t *headers);
+void ngx_http_retry_with_close_multistatus(ngx_http_retry_with_ctx_t *ctx);
 ngx_int_t ngx_http_retry_with_translate(ngx_http_request_t *r,
     ngx_http_retry_with_ctx_t *ctx, ngx_chain_t *in,
     ngx_http_output_body_filter_pt next);
