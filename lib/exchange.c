@@ -540,6 +540,7 @@ static int on_send_failed(rwith_exchange *x, const struct event *ev)
     return RWITH_OK;
 }
 
+/* The head is handed on, so that the adapter can break off too. */
 static int on_body_failed(rwith_exchange *x, const struct event *ev)
 {
     (void)ev;

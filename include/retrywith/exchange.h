@@ -46,31 +46,31 @@
 extern "C" {
 #endif
 
-#define RWITH_ATTEMPTS_MAX_DEFAULT 4      /**< sends of one request */
-#define RWITH_ATTEMPTS_MAX_LIMIT 16       /**< highest that may be set */
+#define RWITH_ATTEMPTS_MAX_DEFAULT    4     /**< sends of one request */
+#define RWITH_ATTEMPTS_MAX_LIMIT      16    /**< highest that may be set */
 #define RWITH_START_WITHIN_MS_DEFAULT 60000 /**< a send or obtain may begin */
-#define RWITH_WAIT_MAX_MS_DEFAULT 30000   /**< longest single wait accepted */
-#define RWITH_OBTAIN_MAX 2                /**< obtains per request */
+#define RWITH_WAIT_MAX_MS_DEFAULT     30000 /**< longest single wait accepted */
+#define RWITH_OBTAIN_MAX              2     /**< obtains per request */
 
 /** What an exchange works with.  Zero-initialise, then set. */
 typedef struct rwith_exchange_options {
-    const rwith_alloc *mem;       /**< NULL: malloc */
-    const rwith_dialects *set;    /**< needed */
-    const rwith_supply *supply;   /**< NULL: none */
-    rwith_recall *recall;         /**< NULL: none.  Touched by _start,
-                                       _recalled and _settle only: lock there */
-    unsigned attempts_max;        /**< 0: the default */
-    uint64_t start_within_ms;     /**< 0: the default */
-    uint64_t wait_max_ms;         /**< 0: the default */
-    uint32_t driver_auth;         /**< bits 1u << rwith_auth of the schemes
-                                       that the adapter can carry out itself
-                                       (Digest, NTLM, Negotiate) */
-    bool has_jar;                 /**< the adapter keeps cookies itself: else
-                                       those of a swallowed response go with
-                                       the next send */
-    bool no_retry;                /**< recognise and explain only */
-    bool may_prompt;              /**< NEED may name values that the supply
-                                       has no entry for */
+    const rwith_alloc *mem;     /**< NULL: malloc */
+    const rwith_dialects *set;  /**< needed */
+    const rwith_supply *supply; /**< NULL: none */
+    rwith_recall *recall;       /**< NULL: none.  Touched by _start,
+                                     _recalled and _settle only: lock there */
+    unsigned attempts_max;      /**< 0: the default */
+    uint64_t start_within_ms;   /**< 0: the default */
+    uint64_t wait_max_ms;       /**< 0: the default */
+    uint32_t driver_auth;       /**< bits 1u << rwith_auth of the schemes
+                                     that the adapter can carry out itself
+                                     (Digest, NTLM, Negotiate) */
+    bool has_jar;               /**< the adapter keeps cookies itself: else
+                                     those of a swallowed response go with
+                                     the next send */
+    bool no_retry;              /**< recognise and explain only */
+    bool may_prompt;            /**< NEED may name values that the supply
+                                     has no entry for */
 } rwith_exchange_options;
 
 typedef struct rwith_exchange rwith_exchange;
@@ -108,11 +108,11 @@ typedef struct rwith_effect {
      * client made.  OBTAIN: a request of its own, without content, at the
      * same origin, with the fields of set (Authorization and Cookie of the
      * request it is for among them) and no other field of the client's. */
-    rwith_slice method;      /**< OBTAIN; SEND: the client's */
-    rwith_slice target;      /**< raw, with what was added to the query */
-    const rwith_field *set;  /**< replace all field lines of that name; an
-                                  empty value is sent as an empty field.
-                                  Each name occurs once */
+    rwith_slice method;     /**< OBTAIN; SEND: the client's */
+    rwith_slice target;     /**< raw, with what was added to the query */
+    const rwith_field *set; /**< replace all field lines of that name; an
+                                 empty value is sent as an empty field.
+                                 Each name occurs once */
     size_t set_count;
     const rwith_body_member *members; /**< SEND, if may_patch_body */
     size_t member_count;
@@ -226,30 +226,30 @@ RWITH_API bool rwith_exchange_has_learned(const rwith_exchange *x);
  * Why an exchange ended as it did: name, exit status of the command, text.
  * "%s"-free: names follow as a list.
  */
-#define RWITH_OUTCOMES(X)                                                   \
-    X(ANSWERED, 0, "answered")                                              \
-    X(UNRECOGNISED, 0, "no dialect recognises this response")               \
-    X(MISSING, 100, "the origin still needs something")                     \
-    X(REPEATED, 100, "the origin repeats a challenge that was met")         \
-    X(EXPLAINED, 100, "nothing can be done automatically")                  \
-    X(NOT_REPLAYABLE, 103, "the content cannot be sent a second time")      \
-    X(NOT_PATCHABLE, 103, "the content is covered or cannot be changed")    \
-    X(UNSAFE_METHOD, 100, "this method is not repeated in this dialect")    \
-    X(ATTEMPTS, 103, "the limit of attempts was reached")                   \
-    X(TIME, 103, "the limit of time was reached")                           \
-    X(WAIT_TOO_LONG, 103, "the origin asks for a longer wait than allowed") \
-    X(REFUSED_VALUE, 103, "the challenge holds a value that is not taken")  \
-    X(FORBIDDEN, 103, "the challenge asks for a field that is never set")   \
-    X(OBTAIN_FAILED, 100, "what the origin asks for could not be obtained") \
-    X(NOT_RETRIED, 100, "retries are switched off")                         \
-    X(TRANSPORT, 0, "the connection failed")                                \
+#define RWITH_OUTCOMES(X)                                                      \
+    X(ANSWERED, 0, "answered")                                                 \
+    X(UNRECOGNISED, 0, "no dialect recognises this response")                  \
+    X(MISSING, 100, "the origin still needs something")                        \
+    X(REPEATED, 100, "the origin repeats a challenge that was met")            \
+    X(EXPLAINED, 100, "nothing can be done automatically")                     \
+    X(NOT_REPLAYABLE, 103, "the content cannot be sent a second time")         \
+    X(NOT_PATCHABLE, 103, "the content is covered or cannot be changed")       \
+    X(UNSAFE_METHOD, 100, "this method is not repeated in this dialect")       \
+    X(ATTEMPTS, 103, "the limit of attempts was reached")                      \
+    X(TIME, 103, "the limit of time was reached")                              \
+    X(WAIT_TOO_LONG, 103, "the origin asks for a longer wait than allowed")    \
+    X(REFUSED_VALUE, 103, "the challenge holds a value that is not taken")     \
+    X(FORBIDDEN, 103, "the challenge asks for a field that is never set")      \
+    X(OBTAIN_FAILED, 100, "what the origin asks for could not be obtained")    \
+    X(NOT_RETRIED, 100, "retries are switched off")                            \
+    X(TRANSPORT, 0, "the connection failed")                                   \
     X(NO_MEMORY, 103, "out of memory")
 
 typedef enum rwith_outcome {
 #define RWITH_OUTCOME_ENUM(name, status, text) RWITH_OUTCOME_##name,
     RWITH_OUTCOMES(RWITH_OUTCOME_ENUM)
 #undef RWITH_OUTCOME_ENUM
-    RWITH_OUTCOME_COUNT
+        RWITH_OUTCOME_COUNT
 } rwith_outcome;
 
 RWITH_API const char *rwith_outcome_name(rwith_outcome outcome);

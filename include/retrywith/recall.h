@@ -24,14 +24,16 @@
 extern "C" {
 #endif
 
-#define RWITH_RECALL_SIZE_MIN 16384      /**< smallest block, bytes */
-#define RWITH_RECALL_PER_ORIGIN_MAX 64   /**< named entries of one origin */
-#define RWITH_RECALL_CLIENTS_MAX 256     /**< supplied values of one origin,
-                                              and so clients; at most 16 of
+#define RWITH_RECALL_SIZE_MIN       16384 /**< smallest block, bytes */
+#define RWITH_RECALL_PER_ORIGIN_MAX 64    /**< named entries of one origin */
+#define RWITH_RECALL_CLIENTS_MAX                                               \
+    256                                  /**< supplied values of one origin,   \
+                                              and so clients; at most 16 of    \
                                               them belong to one client */
-#define RWITH_RECALL_HITS_MAX 80         /**< hits for one request */
-#define RWITH_RECALL_VALUE_MAX 4096      /**< longest supplied value kept */
-#define RWITH_RECALL_TTL_S_DEFAULT 86400 /**< seconds unused, then forgotten */
+#define RWITH_RECALL_HITS_MAX      80    /**< hits for one request */
+#define RWITH_RECALL_VALUE_MAX     4096  /**< longest supplied value kept */
+#define RWITH_RECALL_TTL_S_DEFAULT 86400 /**< seconds unused, then forgotten   \
+                                          */
 #define RWITH_RECALL_KEY_LEN 16
 
 /** For how much of an origin an entry holds. */
@@ -93,10 +95,9 @@ RWITH_API size_t rwith_recall_find(rwith_recall *recall,
  * @return #RWITH_OK, #RWITH_ERANGE (a name, path or value over its limit, or
  *         one that may not be sent), #RWITH_EFULL (it can never fit)
  */
-RWITH_API int rwith_recall_learn(rwith_recall *recall,
-                                 const rwith_request *req, rwith_scope scope,
-                                 const rwith_recall_hit *entry,
-                                 uint64_t now_s);
+RWITH_API int rwith_recall_learn(rwith_recall *recall, const rwith_request *req,
+                                 rwith_scope scope,
+                                 const rwith_recall_hit *entry, uint64_t now_s);
 
 /** Forget one entry of the request's scope, or all with @a entry NULL. */
 RWITH_API void rwith_recall_forget(rwith_recall *recall,
@@ -111,9 +112,8 @@ RWITH_API void rwith_recall_forget(rwith_recall *recall,
  * @param buf  NULL: only the length is told
  * @return bytes needed; the text is whole only when that is <= buf_len
  */
-RWITH_API size_t rwith_recall_save(const rwith_recall *recall,
-                                   bool with_values, char *buf,
-                                   size_t buf_len);
+RWITH_API size_t rwith_recall_save(const rwith_recall *recall, bool with_values,
+                                   char *buf, size_t buf_len);
 
 /**
  * Read such text, behind what is there; expired lines are skipped.
@@ -121,8 +121,7 @@ RWITH_API size_t rwith_recall_save(const rwith_recall *recall,
  * @return #RWITH_OK, #RWITH_EFILE with a diagnostic
  */
 RWITH_API int rwith_recall_load(rwith_recall *recall, rwith_slice text,
-                                uint64_t now_s,
-                                rwith_diagnostic *reterr_diag);
+                                uint64_t now_s, rwith_diagnostic *reterr_diag);
 
 #ifdef __cplusplus
 }

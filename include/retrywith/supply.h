@@ -19,9 +19,9 @@
 extern "C" {
 #endif
 
-#define RWITH_SUPPLY_FILE_MAX (1024 * 1024) /**< bytes of one file */
-#define RWITH_SUPPLY_VALUE_MAX (64 * 1024)  /**< bytes of one value */
-#define RWITH_SUPPLY_COUNT_MAX 4096         /**< entries */
+#define RWITH_SUPPLY_FILE_MAX  (1024 * 1024) /**< bytes of one file */
+#define RWITH_SUPPLY_VALUE_MAX (64 * 1024)   /**< bytes of one value */
+#define RWITH_SUPPLY_COUNT_MAX 4096          /**< entries */
 
 /** Where a value lies. */
 typedef enum rwith_supply_kind {
@@ -35,12 +35,12 @@ typedef enum rwith_supply_kind {
 
 /** How an "auth" entry authenticates. */
 typedef enum rwith_auth {
-    RWITH_AUTH_NONE,      /**< the entry is no "auth" entry */
-    RWITH_AUTH_BASIC,     /**< value "user:password" */
-    RWITH_AUTH_BEARER,    /**< value: the token */
-    RWITH_AUTH_DIGEST,    /**< value "user:password"; the driver's work */
-    RWITH_AUTH_NTLM,      /**< value "user:password" or none; the driver's */
-    RWITH_AUTH_NEGOTIATE  /**< no value, or "user:password"; the driver's */
+    RWITH_AUTH_NONE,     /**< the entry is no "auth" entry */
+    RWITH_AUTH_BASIC,    /**< value "user:password" */
+    RWITH_AUTH_BEARER,   /**< value: the token */
+    RWITH_AUTH_DIGEST,   /**< value "user:password"; the driver's work */
+    RWITH_AUTH_NTLM,     /**< value "user:password" or none; the driver's */
+    RWITH_AUTH_NEGOTIATE /**< no value, or "user:password"; the driver's */
 } rwith_auth;
 
 typedef struct rwith_supply rwith_supply;
@@ -91,8 +91,8 @@ RWITH_API int rwith_supply_give(rwith_supply *supply,
                                 rwith_slice name, rwith_slice value);
 
 RWITH_API size_t rwith_supply_count(const rwith_supply *supply);
-RWITH_API const rwith_supply_entry *
-rwith_supply_at(const rwith_supply *supply, size_t id);
+RWITH_API const rwith_supply_entry *rwith_supply_at(const rwith_supply *supply,
+                                                    size_t id);
 
 /**
  * Hand in the value of an entry, or a fresh one.
