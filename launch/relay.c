@@ -101,7 +101,17 @@ static int check_host(const rwith_relay *relay)
 
 static int check_file(const char *option, const char *path)
 {
-    if (path == NULL || access(path, R_OK) == 0) {
+    if (path == NULL) {
+        return 0;
+    }
+    if (strchr(path, '$') != NULL) {
+        rwith_say("%s %s has a dollar sign, which nginx takes for a variable: "
+                  "choose another name",
+                  option, path);
+        return RWITH_LAUNCH_USAGE;
+    }
+    /* A log is made when it is not there. */
+    if (strcmp(option, "--log") == 0 || access(path, R_OK) == 0) {
         return 0;
     }
     rwith_say("%s %s cannot be read: %s", option, path, strerror(errno));
@@ -132,6 +142,7 @@ static int check_files(rwith_relay *relay)
         { "--cert", relay->cert },
         { "--key", relay->key },
         { "--client-password-file", relay->password_file },
+        { "--log", relay->log },
     };
 
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {

@@ -104,17 +104,38 @@ static int give_line(rwith_supply *supply, const rwith_relay *relay,
     return say_problem(err, NULL);
 }
 
+/* --user is sent unasked, as curl does: plain servers ask by a 401, which is
+ * the client's own business. */
 static int give_user(rwith_supply *supply, const rwith_relay *relay)
 {
-    int err =
-        rwith_supply_give(supply, &relay->origin, RWITH_IN_AUTHORIZATION,
-                          RWITH_LIT("Basic"), rwith_slice_of(relay->user));
+    static const char form[] = "origin %.*s://%.*s:%u\nauth basic value '";
+    size_t max = 600 + 4 * strlen(relay->user);
+    char *text = malloc(max);
+    rwith_diagnostic diag;
+    int err = RWITH_ENOMEM;
 
-    if (err == RWITH_OK) {
-        return 0;
+    if (text != NULL) {
+        int start =
+            snprintf(text, max, form, (int)relay->origin.scheme.len,
+                     relay->origin.scheme.ptr, (int)relay->origin.host.len,
+                     relay->origin.host.ptr, (unsigned)relay->origin.port);
+        char *end = text + start;
+
+        for (const char *p = relay->user; *p != '\0'; p++) {
+            end = *p == '\'' ? stpcpy(end, "'\\''") : end + 1;
+            end[-1] = *p;
+        }
+        end = stpcpy(end, "' send always\n");
+        err = rwith_supply_read(
+            supply, (rwith_slice){ text, (size_t)(end - text) }, NULL, &diag);
+        rwith_wipe(text, max);
+        free(text);
     }
-    rwith_say("--user wants NAME:PASSWORD, on one line");
-    return RWITH_LAUNCH_USAGE;
+    if (err == RWITH_EFILE) {
+        rwith_say("--user wants NAME:PASSWORD, on one line");
+        return RWITH_LAUNCH_USAGE;
+    }
+    return err == RWITH_OK ? 0 : say_problem(err, NULL);
 }
 
 /* What the files and the command line say; no value is fetched yet. */

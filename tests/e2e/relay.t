@@ -1,0 +1,205 @@
+#!/usr/bin/python3
+"""The relay's own options: what it is told is what it does, and no value is
+where it should not be (R-13, R-33)."""
+import base64
+import os
+import sys
+sys.path.insert(0, os.path.dirname(__file__))
+from harness import *
+
+SECRET = "s3cret 'quoted\" \\ # $x"
+box = retrywith_server("sandbox")
+os.chmod(scratch, 0o755)
+
+
+def fields(got):
+    return {f["name"].lower(): f["value"] for f in got.json["fields"]}
+
+
+# --- values: never on disk, in a log, or on a command line ----------------------
+temp = scratch + "/tmp"
+os.mkdir(temp)
+os.chmod(temp, 0o777)
+log = scratch + "/relay log;'x\\n{"
+supply = write("supply", "origin %s\n    header X-Custom-Auth file %s\n"
+               "    query session value '7 &%%'\n"
+               "    body /request/action value create\n"
+               % (box.url, write("key", SECRET + "\n")))
+relay = retrywith_server("relay", "--to", box.url, "--supply", supply,
+                         "--log", log, env={"TMPDIR": temp})
+got = curl("-s", relay.url + "/retrywith/x?mine=OWN")
+is_(fields(got)["x-custom-auth"], SECRET, "every byte of a value arrives")
+got = curl("-s", relay.url + "/missing/x?a=b")
+is_(got.json["target"], "/missing/x?a=b&session=7%20%26%25",
+    "a value in the query is encoded, behind what was there")
+got = curl("-si", "-d", '{"request":{"action":"x"}}', "-H",
+           "Content-Type: application/json", relay.url + "/missing/y")
+is_(got.status, 200, "a POST that has the member")
+found = run("grep", "-rlF", SECRET, temp)
+is_(found.out, "", "the value is in no file")
+wait_for(lambda: os.path.exists(log) and open(log).read().count("\n") >= 3,
+         "the log")
+text = open(log).read()
+like(text, r'"GET /retrywith/x" 200 \d+ [\d.]+ dialect=\S+ attempts=2 '
+     r'learned=[1-9]', "the log counts")
+unlike(text, r"OWN|session|s3cret", "the log has no value and no query")
+for pid in [relay.pid] + relay.children() + workers_of(relay):
+    with open("/proc/%d/cmdline" % pid, "rb") as file:
+        unlike(file.read().decode("latin-1"), "s3cret",
+               "no value on the command line")
+    with open("/proc/%d/environ" % pid, "rb") as file:
+        unlike(file.read().decode("latin-1"), "s3cret",
+               "no value in the environment")
+
+# --- a value that changes -------------------------------------------------------------
+write("key", "second\n")
+relay.signal(signal.SIGHUP)
+wait_for(lambda: fields(curl("-s", relay.url + "/retrywith/x"))
+         ["x-custom-auth"] == "second", "the new value after SIGHUP")
+os.unlink(scratch + "/key")
+relay.signal(signal.SIGHUP)
+wait_for(lambda: "are kept" in relay.err, "the sentence")
+like(relay.err, r"supply:2.*key|key.*", "it names the file")
+is_(fields(curl("-s", relay.url + "/retrywith/x"))["x-custom-auth"],
+    "second", "a file that is gone keeps the old value")
+
+# --- errors are said without queries -----------------------------------------------------
+dead = retrywith_server("relay", "--to", "http://127.0.0.1:%d" % free_port())
+is_(curl("-si", dead.url + "/x?k=VERYSECRET").status, 502, "nobody there")
+wait_for(lambda: "retrywith:" in dead.err, "nginx's sentence")
+like(dead.err, r"(?m)^retrywith: connect\(\) failed", "said as ours")
+unlike(dead.err, "VERYSECRET", "without the query")
+dead.stop()
+
+# --- a path at the origin -------------------------------------------------------------------
+front = retrywith_server("relay", "--to", box.url + "/plain/")
+for target, want in (("/", "/plain/"), ("/a%2Fb?x=1", "/plain/a%2Fb?x=1"),
+                     ("//a/../b", "/plain//a/../b"), ("/?", "/plain/?")):
+    got = curl("-s", "--path-as-is", front.url + target)
+    is_(got.json["target"], want, "with a path: " + target)
+front.stop()
+
+# --- names ----------------------------------------------------------------------------------
+front = retrywith_server("relay", "--to", box.url, "--name", "one.example",
+                         "--name", "two.example:81")
+for host, status in (("127.0.0.1:%d" % front.port, 200),
+                     ("localhost:%d" % front.port, 200),
+                     ("LOCALHOST:%d" % front.port, 200),
+                     ("one.example", 200),
+                     ("one.example:%d" % front.port, 200),
+                     ("one.example:1", 421), ("two.example:81", 200),
+                     ("two.example", 421), ("127.0.0.2", 421)):
+    got = curl("-si", "-H", "Host: " + host, front.url + "/plain/x")
+    is_(got.status, status, "Host: %s" % host)
+front.stop()
+
+# --- who may use it ----------------------------------------------------------------------------
+got = retrywith("relay", "--listen", "0.0.0.0:0", "--to", box.url, "--give",
+                "header X-A=1", timeout=10)
+is_(got.code, 101, "open to others, with values: refused")
+open_one = Process([RETRYWITH, "relay", "--listen", "0.0.0.0:0", "--to",
+                    box.url], sanitized=True)
+like(open_one.read_line(), r"http://0\.0\.0\.0:\d+$",
+     "open to others, nothing to give: allowed")
+open_one.stop()
+shut = Process([RETRYWITH, "relay", "--listen", "0.0.0.0:0", "--to", box.url,
+                "--give", "header X-A=1", "--allow", "203.0.113.7/32"],
+               sanitized=True)
+shut.port = int(shut.read_line().rsplit(":", 1)[1])
+is_(curl("-si", shut.url + "/plain/x").status, 200,
+    "--allow: this machine always may")
+own = [a for a in run("hostname", "-I").out.split() if "." in a]
+if own:
+    got = curl("-si", "http://%s:%d/plain/x" % (own[0], shut.port))
+    is_(got.status, 403, "--allow: others may not")
+    like(got.out, r"application/problem\+json", "--allow: as problem+json")
+shut.stop()
+for bad in ("nonsense", "192.0.2.0/33", "192.0.2.0/", "1.2.3.4/24;", ""):
+    got = retrywith("relay", "--to", box.url, "--allow", bad, timeout=10)
+    is_(got.code, 101, "--allow %r: refused" % bad)
+
+hashed = run("openssl", "passwd", "-apr1", "pass word").out.strip()
+words = write("htpasswd", "client:%s\n" % hashed, 0o644)
+locked = retrywith_server("relay", "--to", box.url, "--user", "me:to-origin",
+                          "--give", "header X-Custom-Auth=1",
+                          "--client-password-file", words)
+is_(curl("-si", locked.url + "/plain/x").status, 401,
+    "--client-password-file: none, refused")
+is_(curl("-si", "-u", "client:wrong", locked.url + "/plain/x").status, 401,
+    "--client-password-file: a wrong one, refused")
+got = curl("-s", "-u", "client:pass word", locked.url + "/retrywith/x")
+is_(fields(got).get("x-custom-auth"), "1", "--client-password-file: admitted")
+is_(fields(got).get("authorization"),
+    "Basic " + base64.b64encode(b"me:to-origin").decode(),
+    "--client-password-file: it stays at the relay, --user goes on")
+locked.stop()
+
+# --- Basic towards the origin ----------------------------------------------------------------------
+def basic(connection, request, origin):
+    want = "Basic " + base64.b64encode(b"me:to-origin").decode()
+    if request.get("Authorization") == want:
+        return respond(connection, "200 OK", [], "in")
+    return respond(connection, "401 Unauthorized",
+                   [("WWW-Authenticate", 'Basic realm="r"')], "out")
+
+
+origin = RawOrigin(basic)
+got_in = retrywith_server("relay", "--to", origin.url, "--user",
+                          "me:to-origin")
+first = curl("-si", got_in.url + "/")
+is_(first.status, 200, "--user: is sent to the origin")
+got_in.stop()
+
+# --- limits ------------------------------------------------------------------------------------------
+small = retrywith_server("relay", "--to", box.url, "--max-body", "1k")
+path, _ = random_file("2k", 2048)
+got = curl("-si", "-T", path, small.url + "/plain/x")
+is_(got.status, 413, "--max-body: refused")
+like(got.out, r'"detail":"[^"]*--max-body', "--max-body: says which limit")
+small.stop()
+
+# --- the configuration that is printed is one that nginx takes -------------------------------------
+cert, key = certificate()
+got = retrywith("relay", "--print-config", "--to",
+                "https://127.0.0.1:1/a;b$c'd", "--listen",
+                "127.0.0.1:%d" % free_port(), "--listen-cert", cert, "--listen-key", key, "--cacert", cert,
+                "--supply", write("s2", "origin https://127.0.0.1:1\n"),
+                "--name", "x.example", "--allow", "192.0.2.1", "--log",
+                scratch + "/l;og", "--workers", "3", "--only", "ms-echo",
+                "--max-attempts", "3", "--max-wait", "2.5")
+is_(got.code, 0, "--print-config: exit status")
+folder = scratch + "/printed"
+os.mkdir(folder)
+printed = write("printed/nginx.conf", got.out)
+got = run(NGINX, "-t", "-p", folder + "/", "-c", printed, "-e", "stderr",
+          sanitized=True)
+is_(got.code, 0, "--print-config: nginx takes it")
+note(got.err) if got.code else None
+
+# --- what is wrong is said --------------------------------------------------------------------------
+ROWS = [
+    ("userinfo in --to", ["--to", "http://u:p@h/"], 101, "no origin"),
+    ("query in --to", ["--to", "http://127.0.0.1/?a=1"], 101, "query"),
+    ("newline in --to", ["--to", "http://127.0.0.1\n/"], 101, r"\x0a"),
+    ("--only of none", ["--to", box.url, "--only", "ms-eco"], 101, "ms-eco"),
+    ("--give of none", ["--to", box.url, "--give", "hat X=1"], 101, "--give"),
+    ("--user without password", ["--to", box.url, "--user", "me"], 101,
+     "--user"),
+    ("no such dialect", ["--to", box.url, "--dialect", "/none"], 102,
+     "/none"),
+    ("no such authorities", ["--to", box.url, "--cacert", "/none"], 102,
+     "/none"),
+    ("--cert alone", ["--to", box.url, "--cert", cert], 101, "--key"),
+    ("dollar in --log", ["--to", box.url, "--log", "/tmp/a$b"], 101,
+     "dollar"),
+    ("bad --name", ["--to", box.url, "--name", "a b"], 101, "--name"),
+    ("no such host", ["--to", "http://no-such-host.invalid"], 6,
+     "no-such-host.invalid"),
+]
+for name, args, status, says in ROWS:
+    got = retrywith("relay", "--listen", "127.0.0.1:0", *args, timeout=20)
+    is_(got.code, status, name + ": exit status %d" % status)
+    ok(got.err.startswith("retrywith: ") and says in got.err, name + ": said",
+       got.err)
+    is_(got.err.count("\n"), 1, name + ": in one sentence")
+done()
