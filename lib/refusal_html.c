@@ -86,6 +86,19 @@ static void write_name(struct rwith__writer *w, const rwith_missing *item)
     rwith__write_text(w, "</span></span>\n");
 }
 
+/* The example of the document, a string of it without its quotes. */
+static rwith_slice example_of(const rwith_missing *item)
+{
+    rwith_slice text = item->hint.example;
+
+    if (text.len >= 2 && text.ptr[0] == '"' &&
+        memchr(text.ptr, '\\', text.len) == NULL) {
+        text.ptr++;
+        text.len -= 2;
+    }
+    return text;
+}
+
 static void write_hint(struct rwith__writer *w, const rwith_missing *item,
                        size_t id)
 {
@@ -96,7 +109,7 @@ static void write_hint(struct rwith__writer *w, const rwith_missing *item,
         html(w, item->hint.description);
         if (item->hint.example.len > 0) {
             rwith__write_text(w, " Example: <code>");
-            html(w, item->hint.example);
+            html(w, example_of(item));
             rwith__write_text(w, "</code>");
         }
         rwith__write_text(w, "</p>\n");
@@ -117,31 +130,48 @@ static void write_list(struct rwith__writer *w, const rwith_missing_list *list)
     rwith__write_text(w, "</ul>\n");
 }
 
-static void write_alternatives(struct rwith__writer *w,
-                               const rwith_missing_list *list)
+/* "header field X and cookie Y": the items of one alternative. */
+static void write_names(struct rwith__writer *w, const rwith_missing_list *list,
+                        unsigned choice, unsigned alternative)
 {
-    bool is_open = false;
+    const char *before = "";
 
     for (size_t i = 0; i < list->count; i++) {
         const rwith_missing *item = &list->items[i];
 
-        if (item->alternative == 0) {
+        if (item->choice == choice && item->alternative == alternative) {
+            rwith__write_text(w, before);
+            rwith__write_text(w, rwith__refusal_place(item->in));
+            rwith__write_text(w, " <code>");
+            html(w, item->name);
+            rwith__write_text(w, "</code>");
+            before = " and ";
+        }
+    }
+}
+
+static void write_alternatives(struct rwith__writer *w,
+                               const rwith_missing_list *list)
+{
+    unsigned choice = 0, alternative = 0;
+
+    for (size_t i = 0; i < list->count; i++) {
+        const rwith_missing *item = &list->items[i];
+
+        if (item->alternative == 0 ||
+            (item->choice == choice && item->alternative == alternative)) {
             continue;
         }
-        bool goes_on = i > 0 &&
-                       list->items[i - 1].alternative == item->alternative &&
-                       list->items[i - 1].choice == item->choice;
-        rwith__write_text(w, !is_open
-                                 ? "<h2>What would do, too</h2>\n<ul>\n<li>"
-                             : goes_on ? " and "
-                                       : "</li>\n<li>");
-        rwith__write_text(w, rwith__refusal_place(item->in));
-        rwith__write_text(w, " <code>");
-        html(w, item->name);
-        rwith__write_text(w, "</code>");
-        is_open = true;
+        rwith__write_text(w, choice == 0 ? "<h2>Other ways</h2>\n<ul>\n" : "");
+        choice = item->choice;
+        alternative = item->alternative;
+        rwith__write_text(w, "<li>In place of ");
+        write_names(w, list, choice, 0);
+        rwith__write_text(w, ": ");
+        write_names(w, list, choice, alternative);
+        rwith__write_text(w, "</li>\n");
     }
-    rwith__write_text(w, is_open ? "</li>\n</ul>\n" : "");
+    rwith__write_text(w, choice > 0 ? "</ul>\n" : "");
 }
 
 /* --- the form ------------------------------------------------------------ */
@@ -299,7 +329,7 @@ static void write_curl(struct rwith__writer *w, const rwith_refusal *refusal)
     const rwith_missing_list *list = refusal->missing;
     rwith_slice method = page_method(refusal);
     bool has_body = refusal->has_body;
-    const char *sign = "?";
+    const char *sign = "<span class=\"query\">?</span>";
 
     rwith__write_text(w, "<pre tabindex=\"0\" aria-label=\"curl\">curl");
     if (!rwith_slice_equal(method, RWITH_LIT("GET"))) {
@@ -319,11 +349,11 @@ static void write_curl(struct rwith__writer *w, const rwith_refusal *refusal)
     for (size_t i = 0; i < list->count; i++) {
         if (rwith__missing_is_main(&list->items[i]) &&
             list->items[i].in == RWITH_IN_QUERY) {
-            rwith__write_text(w, i > 0 && *sign == '&' ? "&amp;" : sign);
+            rwith__write_text(w, sign);
             rwith__write_escaped(w, RWITH__ESCAPE_QUERY, list->items[i].name,
                                  SIZE_MAX);
             rwith__write_text(w, "=VALUE");
-            sign = "&";
+            sign = "&amp;";
         }
     }
     rwith__write_text(w, "&#39;</pre>\n");
@@ -347,7 +377,10 @@ static void write_fetch(struct rwith__writer *w, const rwith_refusal *refusal)
             continue;
         }
         if (item->in == RWITH_IN_AUTHORIZATION) {
-            rwith__write_text(w, " -u USER");
+            rwith__write_text(
+                w, rwith_slice_equal_nocase(item->name, RWITH_LIT("Bearer"))
+                       ? " --auth bearer -u TOKEN"
+                       : " -u USER");
             continue;
         }
         if (item->in == RWITH_IN_BODY && item->name.len == 0) {

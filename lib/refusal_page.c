@@ -42,6 +42,11 @@ const char rwith__refusal_script[] =
     "  document.querySelectorAll(\".url\").forEach(function (place) {\n"
     "    place.textContent = location.href.replace(/#.*/, \"\").replace(/'/g, \"%27\");\n"
     "  });\n"
+    "  if (location.search) {\n"
+    "    document.querySelectorAll(\".query\").forEach(function (place) {\n"
+    "      place.textContent = \"&\";\n"
+    "    });\n"
+    "  }\n"
     "  if (!form) {\n"
     "    return;\n"
     "  }\n"
@@ -143,7 +148,7 @@ const char rwith__refusal_script[] =
 
 const char rwith__refusal_csp[] =
     "default-src 'none'; style-src 'sha256-q9TE2Yu7len5GvfCwA8rJzmLBjrQhd7ujBvl4NzK56o='; "
-    "script-src 'sha256-u8hanyeE+XV1gMBoMV9MmTCLH8ek1WOMJzGYH4XdG70='; "
+    "script-src 'sha256-jS8jg2bkPU1K3slmGNTFMT2qeF205NVgZ98e5kOfb7A='; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'";
 

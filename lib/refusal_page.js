@@ -6,6 +6,11 @@
   document.querySelectorAll(".url").forEach(function (place) {
     place.textContent = location.href.replace(/#.*/, "").replace(/'/g, "%27");
   });
+  if (location.search) {
+    document.querySelectorAll(".query").forEach(function (place) {
+      place.textContent = "&";
+    });
+  }
   if (!form) {
     return;
   }
