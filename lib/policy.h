@@ -31,14 +31,30 @@ struct rwith__policy_node {
     bool has_concrete; /* some child is found by its text */
 };
 
-/* A concrete child, in a hash table over all nodes. */
+#define RWITH__SLOT_TEXT_MAX 16
+
+/*
+ * A concrete child, in a hash table over all nodes.  Half a line of cache
+ * each: a text that is short enough lies in its slot.
+ */
 struct rwith__policy_slot {
     uint32_t hash;
     uint32_t parent;
     uint32_t child; /* NONE: the slot is free */
-    uint32_t at;    /* in the bytes */
     uint32_t len;
+    union {
+        char text[RWITH__SLOT_TEXT_MAX];
+        uint32_t at; /* in the bytes, of a longer one */
+    } where;
 };
+
+/* The text of a slot. */
+static inline const char *rwith__policy_slot_text(
+    const struct rwith__policy_slot *slot, const char *bytes)
+{
+    return slot->len <= RWITH__SLOT_TEXT_MAX ? slot->where.text
+                                             : bytes + slot->where.at;
+}
 
 /* A child for a segment with parameters and literal text. */
 struct rwith__policy_pattern {

@@ -113,14 +113,20 @@ static uint32_t concrete_child(struct compile *c, uint32_t parent, uint32_t at,
          i = (i + 1) & mask) {
         if (slots[i].hash == hash && slots[i].parent == parent &&
             slots[i].len == len &&
-            memcmp(bytes_at(c, slots[i].at), text.ptr, len) == 0) {
+            memcmp(rwith__policy_slot_text(&slots[i], bytes_at(c, 0)), text.ptr,
+                   len) == 0) {
             return slots[i].child;
         }
     }
     uint32_t made = node_add(c);
     if (made != RWITH__NODE_NONE) {
-        struct rwith__policy_slot slot = { hash, parent, made, at, len };
+        struct rwith__policy_slot slot = { hash, parent, made, len, { { 0 } } };
 
+        if (len > RWITH__SLOT_TEXT_MAX) {
+            slot.where.at = at;
+        } else if (len > 0) {
+            memcpy(slot.where.text, text.ptr, len);
+        }
         slot_place(&c->slots, &slot);
         c->slots_used++;
         node_at(c, parent)->has_concrete = true;

@@ -191,7 +191,8 @@ static uint32_t concrete_child(const rwith_policy *policy, uint32_t parent,
         if (slots[i].hash == hash && slots[i].parent == parent &&
             slots[i].len == text.len &&
             (text.len == 0 ||
-             memcmp(policy->bytes + slots[i].at, text.ptr, text.len) == 0)) {
+             memcmp(rwith__policy_slot_text(&slots[i], policy->bytes), text.ptr,
+                    text.len) == 0)) {
             return slots[i].child;
         }
     }

@@ -217,8 +217,7 @@ static void choices_in_arrays(void)
     rwith_members_draft_need(d, right, z, NULL);
     check(d, "{ +l [ * { +x . - - * { +y . - - -", "",
           "each element chooses for itself");
-    check(d, "{ +l [ * { - -", "/l/*/x or /z",
-          "an element that has none");
+    check(d, "{ +l [ * { - -", "/l/*/x or /z", "an element that has none");
     check(d, "{ +l [ * { - - +z . -", "", "the other alternative will do");
     check(d, "{", "", "no array, nothing missing");
     rwith_members_draft_free(d);
