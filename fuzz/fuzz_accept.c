@@ -7,6 +7,8 @@
 
 #include <retrywith/refusal.h>
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char first[] = "text/plain;q=1,";

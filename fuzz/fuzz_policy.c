@@ -70,6 +70,8 @@ static void answer(const rwith_decision *decision,
     require(written.body.len == written.body_len && written.body_len > 0);
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static rwith_policy *policy;

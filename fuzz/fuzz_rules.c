@@ -13,6 +13,8 @@ static void require(bool condition)
     }
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     rwith_slice text = { (const char *)data, size };
