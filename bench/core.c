@@ -116,13 +116,13 @@ static void make_request(unsigned i, struct request *request)
 
 static rwith_policy *make_policy(unsigned operations)
 {
-    static const rwith_need needs[] = {
+    static const rwith_policy_need needs[] = {
         { .in = RWITH_IN_HEADER, .name = { "X-Api-Version", 13 } },
         { .in = RWITH_IN_QUERY, .name = { "filter", 6 } },
         { .in = RWITH_IN_COOKIE, .name = { "session", 7 } },
     };
-    static const rwith_need bearer = { .in = RWITH_IN_AUTHORIZATION,
-                                       .name = { "Bearer", 6 } };
+    static const rwith_policy_need bearer = { .in = RWITH_IN_AUTHORIZATION,
+                                              .name = { "Bearer", 6 } };
     rwith_policy_builder *builder;
     rwith_policy *policy;
 

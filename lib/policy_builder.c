@@ -318,7 +318,7 @@ static struct rwith__draft_operation *operation_at(
 /* --- needs --------------------------------------------------------------- */
 
 /* The number of that very need, made if it is not there. */
-static int need_keep(rwith_policy_builder *b, const rwith_need *need,
+static int need_keep(rwith_policy_builder *b, const rwith_policy_need *need,
                      uint32_t *ret)
 {
     struct rwith__policy_need row = { .in = (uint8_t)need->in,
@@ -361,7 +361,7 @@ static int need_keep(rwith_policy_builder *b, const rwith_need *need,
 
 /* Is the draft's need about the same place and name? */
 static bool need_is_same(const rwith_policy_builder *b, uint32_t kept,
-                         const rwith_need *need)
+                         const rwith_policy_need *need)
 {
     const struct rwith__policy_need *row = rwith__rows_at(&b->needs, kept);
     rwith_requirement one = { .in = (rwith_place)row->in,
@@ -371,7 +371,7 @@ static bool need_is_same(const rwith_policy_builder *b, uint32_t kept,
     return rwith_requirement_equal(&one, &other);
 }
 
-static bool need_is_valid(const rwith_need *need)
+static bool need_is_valid(const rwith_policy_need *need)
 {
     return need->in < RWITH_PLACE_COUNT && need->in != RWITH_IN_BODY &&
            need->flags <= (RWITH_NEED_ANY_VALUE | RWITH_NEED_BRACKETS) &&
@@ -380,7 +380,7 @@ static bool need_is_valid(const rwith_need *need)
 
 /* Give an operation a need, once; ret_bit: its place among them. */
 static int operation_need(rwith_policy_builder *b, uint32_t operation,
-                          const rwith_need *need, bool of_alternative,
+                          const rwith_policy_need *need, bool of_alternative,
                           unsigned *ret_bit)
 {
     struct rwith__draft_operation *o = operation_at(b, operation);
@@ -427,7 +427,7 @@ static int operation_need(rwith_policy_builder *b, uint32_t operation,
 }
 
 int rwith_policy_add_need(rwith_policy_builder *b, uint32_t operation,
-                          const rwith_need *need)
+                          const rwith_policy_need *need)
 {
     unsigned bit;
 
@@ -435,7 +435,7 @@ int rwith_policy_add_need(rwith_policy_builder *b, uint32_t operation,
 }
 
 int rwith_policy_add_alternative(rwith_policy_builder *b, uint32_t operation,
-                                 const rwith_need *needs, size_t count)
+                                 const rwith_policy_need *needs, size_t count)
 {
     struct rwith__draft_operation *o = operation_at(b, operation);
     uint64_t mask = 0;
@@ -481,7 +481,7 @@ int rwith_policy_require_body(rwith_policy_builder *b, uint32_t operation,
                               const rwith_hint *hint)
 {
     struct rwith__draft_operation *o = operation_at(b, operation);
-    rwith_need need = { .in = RWITH_IN_BODY };
+    rwith_policy_need need = { .in = RWITH_IN_BODY };
 
     if (o == NULL) {
         return RWITH_EINVAL;

@@ -368,9 +368,9 @@ static int add_rule(const struct rules *rules, const struct rule *rule,
     }
     for (size_t i = 0; i < rule->item_count; i++) {
         const struct item *item = &rule->items[i];
-        rwith_need need = { .in = item->keyword->in,
-                            .name = item->name,
-                            .hint = item->hint };
+        rwith_policy_need need = { .in = item->keyword->in,
+                                   .name = item->name,
+                                   .hint = item->hint };
 
         if (need.in != RWITH_IN_BODY) {
             err = rwith_policy_add_need(rules->builder, operation, &need);

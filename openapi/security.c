@@ -13,9 +13,9 @@ static const rwith_slice nothing = { NULL, 0 };
 
 /* One alternative in the making. */
 struct alternative {
-    rwith_need needs[NEED_MAX];
+    rwith_policy_need needs[NEED_MAX];
     size_t count;
-    rwith_need http[NEED_MAX]; /* needs of the Authorization field */
+    rwith_policy_need http[NEED_MAX]; /* needs of the Authorization field */
     size_t http_count;
 };
 
@@ -34,8 +34,8 @@ static rwith_slice scheme_name(rwith_slice name)
     return name;
 }
 
-static bool add_once(rwith_need *needs, size_t *count,
-                     const rwith_need *need)
+static bool add_once(rwith_policy_need *needs, size_t *count,
+                     const rwith_policy_need *need)
 {
     for (size_t i = 0; i < *count; i++) {
         if (needs[i].in == need->in &&
@@ -50,10 +50,10 @@ static bool add_once(rwith_need *needs, size_t *count,
     return true;
 }
 
-static bool add_api_key(reader *r, tree_node *scheme, const rwith_need *base,
-                        struct alternative *ret)
+static bool add_api_key(reader *r, tree_node *scheme,
+                        const rwith_policy_need *base, struct alternative *ret)
 {
-    rwith_need need = *base;
+    rwith_policy_need need = *base;
     rwith_slice in = rwith__tree_text(&r->arena, scheme, "in");
 
     need.name = rwith__tree_text(&r->arena, scheme, "name");
@@ -81,25 +81,22 @@ static bool add_scheme(reader *r, tree_node *name, struct alternative *ret)
         return true;
     }
     rwith_slice type = rwith__tree_text(&r->arena, scheme, "type");
-    rwith_need need = { .in = RWITH_IN_AUTHORIZATION,
-                        .name = RWITH_LIT("Bearer"),
-                        .hint = rwith__hint_of(r, scheme, NULL) };
+    rwith_policy_need need = { .in = RWITH_IN_AUTHORIZATION,
+                               .name = RWITH_LIT("Bearer"),
+                               .hint = rwith__hint_of(r, scheme, NULL) };
     if (rwith_slice_equal(type, RWITH_LIT("apiKey"))) {
         return add_api_key(r, scheme, &need, ret);
     }
     if (rwith_slice_equal(type, RWITH_LIT("http"))) {
-        need.name =
-            scheme_name(rwith__tree_text(&r->arena, scheme, "scheme"));
+        need.name = scheme_name(rwith__tree_text(&r->arena, scheme, "scheme"));
     } else if (!rwith_slice_equal(type, RWITH_LIT("oauth2")) &&
                !rwith_slice_equal(type, RWITH_LIT("openIdConnect"))) {
-        rwith__reader_warn(r, scheme,
-                           "a security scheme of this type is not judged",
-                           type);
+        rwith__reader_warn(
+            r, scheme, "a security scheme of this type is not judged", type);
         return true;
     }
     if (!rwith_requirement_name_ok(need.in, need.name)) {
-        rwith__reader_warn(r, scheme, "no name of an http scheme",
-                           need.name);
+        rwith__reader_warn(r, scheme, "no name of an http scheme", need.name);
         return true;
     }
     return add_once(ret->http, &ret->http_count, &need);
@@ -114,8 +111,7 @@ static void give(reader *r, const tree_node *node,
                                                alternative->needs,
                                                alternative->count);
 
-        if (err == RWITH_EFULL || err == RWITH_ERANGE ||
-            err == RWITH_EINVAL) {
+        if (err == RWITH_EFULL || err == RWITH_ERANGE || err == RWITH_EINVAL) {
             rwith__reader_warn(r, node,
                                "too many security alternatives; this one "
                                "is not offered",
@@ -159,8 +155,7 @@ static void add_alternative(reader *r, tree_node *node,
         give(r, names, &alternative, targets);
     }
     size_t others = alternative.count;
-    for (size_t i = 0; i < alternative.http_count && others < NEED_MAX;
-         i++) {
+    for (size_t i = 0; i < alternative.http_count && others < NEED_MAX; i++) {
         alternative.needs[others] = alternative.http[i];
         alternative.count = others + 1;
         give(r, names, &alternative, targets);
@@ -179,8 +174,7 @@ void rwith__security_read(reader *r, tree_node *root, tree_node *operation,
         return;
     }
     if (security->kind != NODE_ARRAY) {
-        rwith__reader_warn(r, security, "\"security\" is not a list",
-                           nothing);
+        rwith__reader_warn(r, security, "\"security\" is not a list", nothing);
         return;
     }
     for (tree_node *node = security->first;

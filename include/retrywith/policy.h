@@ -50,12 +50,12 @@ extern "C" {
  * ("Bearer"), and an Authorization field with that scheme and credentials is
  * what counts.
  */
-typedef struct rwith_need {
+typedef struct rwith_policy_need {
     rwith_place in; /**< any but BODY */
     rwith_slice name;
     rwith_hint hint;
     unsigned flags; /**< RWITH_NEED_… */
-} rwith_need;
+} rwith_policy_need;
 
 /** What a body is, by its Content-Type. */
 typedef enum rwith_body_format {
@@ -108,7 +108,8 @@ RWITH_API int rwith_policy_add_operation(
  * @return #RWITH_OK, #RWITH_EINVAL, #RWITH_EFULL, #RWITH_ENOMEM
  */
 RWITH_API int rwith_policy_add_need(rwith_policy_builder *builder,
-                                    uint32_t operation, const rwith_need *need);
+                                    uint32_t operation,
+                                    const rwith_policy_need *need);
 
 /**
  * One of the operation's security alternatives: all of @a needs together.
@@ -116,7 +117,7 @@ RWITH_API int rwith_policy_add_need(rwith_policy_builder *builder,
  */
 RWITH_API int rwith_policy_add_alternative(rwith_policy_builder *builder,
                                            uint32_t operation,
-                                           const rwith_need *needs,
+                                           const rwith_policy_need *needs,
                                            size_t count);
 
 /** A request without a body lacks it (requestBody.required). */

@@ -67,7 +67,7 @@ static void add_security(rwith_policy_builder *builder, yajl_val security)
     for (size_t a = 0; YAJL_IS_ARRAY(security) && a < security->u.array.len;
          a++) {
         yajl_val set = security->u.array.values[a];
-        rwith_need needs[8];
+        rwith_policy_need needs[8];
         size_t count = 0;
 
         for (size_t i = 0; i < set->u.array.len; i++) {
@@ -75,7 +75,8 @@ static void add_security(rwith_policy_builder *builder, yajl_val security)
             const char *space = strchr(text, ' ');
             rwith_slice word = { text, (size_t)(space - text) };
 
-            needs[count] = (rwith_need){ .name = rwith_slice_of(space + 1) };
+            needs[count] =
+                (rwith_policy_need){ .name = rwith_slice_of(space + 1) };
             rwith_place_of_word(word, &needs[count++].in);
         }
         rwith_policy_add_alternative(builder, 0, needs, count);
@@ -177,7 +178,8 @@ static void run_errors(void)
     rwith_policy_add_operation(builder, RWITH_LIT("GET"), RWITH_LIT("/b/"),
                                RWITH_LIT("/{other}"), &again, &is_new);
     ok(!is_new && again == operation, "the same shape by other names");
-    rwith_need need = { .in = RWITH_IN_HEADER, .name = RWITH_LIT("X Y") };
+    rwith_policy_need need = { .in = RWITH_IN_HEADER,
+                               .name = RWITH_LIT("X Y") };
     is_int(rwith_policy_add_need(builder, operation, &need), RWITH_EINVAL,
            "a header field that is no token");
     need.name = RWITH_LIT("X");
