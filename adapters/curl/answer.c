@@ -41,9 +41,6 @@ bool rwith__curl_is_redirect(const rwith_curl_job *job)
 /* Hand one header line to the client. */
 static bool emit_line(rwith_curl_job *job, rwith_slice line)
 {
-    if (job->req.on_header == NULL) {
-        return true;
-    }
     union {
         const char *from;
         char *to;
@@ -57,6 +54,9 @@ static bool emit_lines(rwith_curl_job *job, rwith_slice text)
 {
     rwith_slice line;
 
+    if (job->req.on_header == NULL) {
+        return true;
+    }
     while (rwith__curl_line_next(&text, &line)) {
         if (!emit_line(job, line)) {
             return false;

@@ -6,20 +6,39 @@
 
 #include <string.h>
 
+/* Bytes that libcurl keeps where they are, whatever stands around them. */
+static const bool plain_bytes[256] = {
+    ['!'] = 1, ['$'] = 1, ['%'] = 1, ['&'] = 1, ['\''] = 1, ['('] = 1,
+    [')'] = 1, ['*'] = 1, ['+'] = 1, [','] = 1, ['-'] = 1,  ['.'] = 1,
+    ['/'] = 1, [':'] = 1, [';'] = 1, ['='] = 1, ['?'] = 1,  ['_'] = 1,
+    ['~'] = 1, ['['] = 1, [']'] = 1, ['0'] = 1, ['1'] = 1,  ['2'] = 1,
+    ['3'] = 1, ['4'] = 1, ['5'] = 1, ['6'] = 1, ['7'] = 1,  ['8'] = 1,
+    ['9'] = 1, ['a'] = 1, ['b'] = 1, ['c'] = 1, ['d'] = 1,  ['e'] = 1,
+    ['f'] = 1, ['g'] = 1, ['h'] = 1, ['i'] = 1, ['j'] = 1,  ['k'] = 1,
+    ['l'] = 1, ['m'] = 1, ['n'] = 1, ['o'] = 1, ['p'] = 1,  ['q'] = 1,
+    ['r'] = 1, ['s'] = 1, ['t'] = 1, ['u'] = 1, ['v'] = 1,  ['w'] = 1,
+    ['x'] = 1, ['y'] = 1, ['z'] = 1, ['A'] = 1, ['B'] = 1,  ['C'] = 1,
+    ['D'] = 1, ['E'] = 1, ['F'] = 1, ['G'] = 1, ['H'] = 1,  ['I'] = 1,
+    ['J'] = 1, ['K'] = 1, ['L'] = 1, ['M'] = 1, ['N'] = 1,  ['O'] = 1,
+    ['P'] = 1, ['Q'] = 1, ['R'] = 1, ['S'] = 1, ['T'] = 1,  ['U'] = 1,
+    ['V'] = 1, ['W'] = 1, ['X'] = 1, ['Y'] = 1, ['Z'] = 1,
+};
+
 /* Nothing in it that libcurl would change, drop or decode? */
 static bool url_is_plain(const char *text)
 {
-    size_t slashes = 0;
+    const unsigned char *p = (const unsigned char *)text;
 
-    for (const unsigned char *p = (const unsigned char *)text; *p != 0; p++) {
-        if (*p <= ' ' || *p >= 0x7f || strchr("@#\\\"<>^`{|}", *p) != NULL ||
-            (p[0] == '/' && p[1] == '.')) {
+    if (strncmp(text, "http://", 7) != 0 &&
+        strncmp(text, "https://", 8) != 0) {
+        return false;
+    }
+    for (; plain_bytes[*p]; p++) {
+        if (p[0] == '/' && p[1] == '.') {
             return false;
         }
-        slashes += *p == '/';
     }
-    return slashes >= 3 && (strncmp(text, "http://", 7) == 0 ||
-                            strncmp(text, "https://", 8) == 0);
+    return *p == '\0';
 }
 
 /* Origin and target of a text that stays where it is. */
@@ -28,6 +47,13 @@ static CURLcode url_split(rwith_curl_url *url, const rwith_alloc *mem,
 {
     rwith_slice all = rwith_slice_of(text);
 
+    /* Most origins are in lower case: nothing to copy. */
+    if (rwith_origin_parse(all, NULL, 0, &url->origin, &url->target) ==
+            RWITH_OK &&
+        url->target.len > 0 && url->target.ptr[0] == '/') {
+        url->text = text;
+        return CURLE_OK;
+    }
     url->lower.len = 0;
     if (rwith__curl_bytes_add(&url->lower, mem, all.ptr, all.len,
                               SIZE_MAX) != RWITH_OK) {
