@@ -12,13 +12,13 @@
 #include <unistd.h>
 
 #define AT(member) offsetof(rwith_fetch_settings, member)
-#define DAY_MS 86400000u
+#define DAY_MS     86400000u
 
-#define REQUEST "The request"
-#define ANSWER "The answer"
+#define REQUEST    "The request"
+#define ANSWER     "The answer"
 #define CONNECTION "The connection"
-#define EXCHANGE "The exchange"
-#define TOLD "What is told"
+#define EXCHANGE   "The exchange"
+#define TOLD       "What is told"
 
 static const rwith_option options[] = {
     { "request", 'X', "METHOD", REQUEST, "0.1", "use this method",
@@ -27,13 +27,12 @@ static const rwith_option options[] = {
       RWITH_OPTION_LIST, AT(data), 0 },
     { "data-binary", 0, "DATA", REQUEST, "0.1", "POST this, or @FILE as it is",
       RWITH_OPTION_LIST, AT(data), 0 },
-    { "data-urlencode", 0, "DATA", REQUEST, "0.1",
-      "POST this, percent-encoded", RWITH_OPTION_LIST, AT(data), 0 },
+    { "data-urlencode", 0, "DATA", REQUEST, "0.1", "POST this, percent-encoded",
+      RWITH_OPTION_LIST, AT(data), 0 },
     { "json", 0, "DATA", REQUEST, "0.1", "POST this JSON, or @FILE",
       RWITH_OPTION_LIST, AT(data), 0 },
     { "form", 'F', "NAME=VALUE", REQUEST, "0.1",
-      "POST a multipart form; @FILE, <FILE", RWITH_OPTION_LIST, AT(form),
-      0 },
+      "POST a multipart form; @FILE, <FILE", RWITH_OPTION_LIST, AT(form), 0 },
     { "get", 'G', NULL, REQUEST, "0.1", "put the data into the query",
       RWITH_OPTION_FLAG, AT(get), 0 },
     { "upload-file", 'T', "FILE", REQUEST, "0.1", "PUT this file; - is stdin",
@@ -74,8 +73,8 @@ static const rwith_option options[] = {
       RWITH_OPTION_TEXT, AT(key), 0 },
     { "proxy", 'x', "URL", CONNECTION, "0.1", "go through this proxy",
       RWITH_OPTION_TEXT, AT(proxy), 0 },
-    { "http1.1", 0, NULL, CONNECTION, "0.1", "use HTTP/1.1",
-      RWITH_OPTION_FLAG, AT(http1_1), 0 },
+    { "http1.1", 0, NULL, CONNECTION, "0.1", "use HTTP/1.1", RWITH_OPTION_FLAG,
+      AT(http1_1), 0 },
     { "http2", 0, NULL, CONNECTION, "0.1", "use HTTP/2 where it is there",
       RWITH_OPTION_FLAG, AT(http2), 0 },
     { "connect-timeout", 0, "S", CONNECTION, "0.1", "to connect; default 30",
@@ -84,11 +83,10 @@ static const rwith_option options[] = {
       RWITH_OPTION_SECONDS, AT(max_time_ms), DAY_MS },
 
     { "supply", 0, "FILE", EXCHANGE, "0.1",
-      "values that may be given, and to whom", RWITH_OPTION_LIST,
-      AT(supply), 0 },
-    { "give", 0, "LINE", EXCHANGE, "0.1",
-      "'header X-Key=@FILE|env:NAME|VALUE'", RWITH_OPTION_LIST, AT(give),
+      "values that may be given, and to whom", RWITH_OPTION_LIST, AT(supply),
       0 },
+    { "give", 0, "LINE", EXCHANGE, "0.1", "'header X-Key=@FILE|env:NAME|VALUE'",
+      RWITH_OPTION_LIST, AT(give), 0 },
     { "auth", 0, "basic|digest|ntlm|negotiate|bearer", EXCHANGE, "0.1",
       "how --user authenticates", RWITH_OPTION_CHOICE, AT(auth), 0 },
     { "dialect", 0, "FILE", EXCHANGE, "0.1", "recognise these dialects too",
@@ -96,19 +94,17 @@ static const rwith_option options[] = {
     { "only", 0, "DIALECT,...", EXCHANGE, "0.1", "recognise only these",
       RWITH_OPTION_TEXT, AT(only), 0 },
     { "recall", 0, "FILE", EXCHANGE, "0.1",
-      "remember there what origins ask for", RWITH_OPTION_TEXT, AT(recall),
-      0 },
+      "remember there what origins ask for", RWITH_OPTION_TEXT, AT(recall), 0 },
     { "max-attempts", 0, "N", EXCHANGE, "0.1",
-      "send at most so often; default 4", RWITH_OPTION_NUMBER,
-      AT(max_attempts), RWITH_ATTEMPTS_MAX_LIMIT },
+      "send at most so often; default 4", RWITH_OPTION_NUMBER, AT(max_attempts),
+      RWITH_ATTEMPTS_MAX_LIMIT },
     { "max-wait", 0, "S", EXCHANGE, "0.1", "longest single wait; default 30",
       RWITH_OPTION_SECONDS, AT(max_wait_ms), DAY_MS },
     { "no-retry", 0, NULL, EXCHANGE, "0.1", "recognise and explain only",
       RWITH_OPTION_FLAG, AT(no_retry), 0 },
 
-    { "show-exchange", 0, NULL, TOLD, "0.1",
-      "print every message on stderr", RWITH_OPTION_FLAG,
-      AT(show_exchange), 0 },
+    { "show-exchange", 0, NULL, TOLD, "0.1", "print every message on stderr",
+      RWITH_OPTION_FLAG, AT(show_exchange), 0 },
     { "write-out", 'w', "FORMAT", TOLD, "0.1", "print this at the end",
       RWITH_OPTION_TEXT, AT(write_out), 0 },
     { "output-json", 0, NULL, TOLD, "0.1", "print an account as JSON",
@@ -232,8 +228,7 @@ int rwith_command_fetch(int argc, char **argv)
     rwith_option_list operands;
     int status = 0;
 
-    if (!rwith_option_parse(&table, argc, argv, &f->set, &operands,
-                            &status)) {
+    if (!rwith_option_parse(&table, argc, argv, &f->set, &operands, &status)) {
         goto out;
     }
     f->has_color = use_color(f->set.color);

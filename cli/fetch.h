@@ -88,18 +88,18 @@ typedef struct rwith_fetch {
     void *recall_block;
     uint8_t recall_key[RWITH_RECALL_KEY_LEN];
 
-    FILE *out;             /* where the content goes; NULL until it comes */
-    char *out_part;        /* the name of it until it is whole */
+    FILE *out;      /* where the content goes; NULL until it comes */
+    char *out_part; /* the name of it until it is whole */
     char *out_name;
     rwith_fetch_text body; /* with --output-json and without --output */
     bool body_is_cut;
     uint64_t body_len;
-    unsigned last_status;  /* of the head that comes in */
+    unsigned last_status; /* of the head that comes in */
     uint64_t progress_ms;
     bool has_progress;
     bool out_failed;
 
-    unsigned shown;        /* messages of --show-exchange so far */
+    unsigned shown; /* messages of --show-exchange so far */
     bool has_color;
     char error[CURL_ERROR_SIZE];
 } rwith_fetch;
@@ -120,10 +120,8 @@ bool rwith_fetch_has_terminal(void);
 
 /* fetch_output.c */
 int rwith_fetch_output_open(rwith_fetch *f);
-size_t rwith_fetch_on_header(char *line, size_t size, size_t count,
-                             void *user);
-size_t rwith_fetch_on_body(char *bytes, size_t size, size_t count,
-                           void *user);
+size_t rwith_fetch_on_header(char *line, size_t size, size_t count, void *user);
+size_t rwith_fetch_on_body(char *bytes, size_t size, size_t count, void *user);
 int rwith_fetch_output_close(rwith_fetch *f, bool is_whole);
 
 /* fetch_write_out.c */

@@ -10,8 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool rwith_fetch_text_add(rwith_fetch_text *text, const void *bytes,
-                          size_t len)
+bool rwith_fetch_text_add(rwith_fetch_text *text, const void *bytes, size_t len)
 {
     if (text->len + len + 1 > text->cap) {
         size_t cap = text->cap > 0 ? text->cap : 256;
@@ -58,10 +57,8 @@ int rwith_fetch_read_all(const char *path, rwith_fetch_text *ret)
                        strerror(errno));
         return CURLE_READ_ERROR;
     }
-    while (status == 0 &&
-           (got = fread(block, 1, sizeof(block), file)) > 0) {
-        status = rwith_fetch_text_add(ret, block, got) ? 0
-                                                       : RWITH_EXIT_LIMIT;
+    while (status == 0 && (got = fread(block, 1, sizeof(block), file)) > 0) {
+        status = rwith_fetch_text_add(ret, block, got) ? 0 : RWITH_EXIT_LIMIT;
     }
     if (ferror(file)) {
         rwith_complain("cannot read %s, %s", path, strerror(errno));
@@ -102,8 +99,7 @@ static int add_urlencoded(rwith_fetch *f, const char *value)
         status = RWITH_EXIT_LIMIT;
     }
     if (status == 0 && mark != NULL && mark > value &&
-        !(rwith_fetch_text_add(&f->content, value,
-                               (size_t)(mark - value)) &&
+        !(rwith_fetch_text_add(&f->content, value, (size_t)(mark - value)) &&
           rwith_fetch_text_puts(&f->content, "="))) {
         status = RWITH_EXIT_LIMIT;
     }
@@ -142,8 +138,7 @@ static int add_data(rwith_fetch *f, const rwith_option_item *item)
     } else if (!rwith_fetch_text_puts(&text, item->value)) {
         status = RWITH_EXIT_LIMIT;
     }
-    if (status == 0 &&
-        !rwith_fetch_text_add(&f->content, text.ptr, text.len)) {
+    if (status == 0 && !rwith_fetch_text_add(&f->content, text.ptr, text.len)) {
         status = RWITH_EXIT_LIMIT;
     }
     free(text.ptr);
@@ -164,8 +159,7 @@ static int move_to_query(rwith_fetch *f)
         return 0;
     }
     return rwith_fetch_text_puts(&f->url, has_query ? "&" : "?") &&
-                   rwith_fetch_text_add(&f->url, f->content.ptr,
-                                        f->content.len)
+                   rwith_fetch_text_add(&f->url, f->content.ptr, f->content.len)
                ? 0
                : RWITH_EXIT_LIMIT;
 }
@@ -191,9 +185,8 @@ static bool apply_attributes(curl_mimepart *part, char *value)
         if (next != NULL) {
             *next = '\0';
         }
-        done = at[1] == 't'
-                   ? curl_mime_type(part, at + 6) == CURLE_OK
-                   : curl_mime_filename(part, at + 10) == CURLE_OK;
+        done = at[1] == 't' ? curl_mime_type(part, at + 6) == CURLE_OK
+                            : curl_mime_filename(part, at + 10) == CURLE_OK;
         if (next != NULL) {
             *next = ';';
         }
@@ -264,8 +257,7 @@ static int add_form_part(rwith_fetch *f, const char *text)
     if (filename != NULL && (type == NULL || filename < type)) {
         *filename = '\0';
     }
-    status = curl_mime_name(part, copy) == CURLE_OK &&
-                     fill_part(part, value) &&
+    status = curl_mime_name(part, copy) == CURLE_OK && fill_part(part, value) &&
                      apply_attributes(part, of_value)
                  ? 0
                  : (int)CURLE_READ_ERROR;
@@ -311,8 +303,7 @@ static int make_upload(rwith_fetch *f)
     if (is_stdin || f->url.len == 0 || f->url.ptr[f->url.len - 1] != '/') {
         return 0;
     }
-    char *name = curl_easy_escape(f->easy, slash != NULL ? slash + 1 : path,
-                                  0);
+    char *name = curl_easy_escape(f->easy, slash != NULL ? slash + 1 : path, 0);
     bool done = name != NULL && rwith_fetch_text_puts(&f->url, name);
     curl_free(name);
     return done ? 0 : RWITH_EXIT_LIMIT;

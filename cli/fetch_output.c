@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define JSON_BODY_MAX (1024 * 1024)
+#define JSON_BODY_MAX     (1024 * 1024)
 #define PROGRESS_EVERY_MS 500
 
 /* The last segment of the URL's path, for --remote-name. */
@@ -123,8 +123,7 @@ static bool out_write(rwith_fetch *f, const char *bytes, size_t len)
     return f->body_is_cut || rwith_fetch_text_add(&f->body, bytes, len);
 }
 
-size_t rwith_fetch_on_header(char *line, size_t size, size_t count,
-                             void *user)
+size_t rwith_fetch_on_header(char *line, size_t size, size_t count, void *user)
 {
     rwith_fetch *f = user;
     size_t len = size * count;
@@ -134,8 +133,7 @@ size_t rwith_fetch_on_header(char *line, size_t size, size_t count,
 
         f->last_status = 0;
         for (int i = 1; space != NULL && i <= 3; i++) {
-            f->last_status =
-                f->last_status * 10 + (unsigned)(space[i] - '0');
+            f->last_status = f->last_status * 10 + (unsigned)(space[i] - '0');
         }
     }
     if ((f->set.include || f->set.head) && f->out != NULL) {
@@ -149,8 +147,7 @@ static void show_progress(rwith_fetch *f)
     struct timespec now;
 
     clock_gettime(CLOCK_MONOTONIC, &now);
-    uint64_t ms = (uint64_t)now.tv_sec * 1000 +
-                  (uint64_t)now.tv_nsec / 1000000;
+    uint64_t ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
     if (ms >= f->progress_ms + PROGRESS_EVERY_MS) {
         f->progress_ms = ms;
         fprintf(stderr, "\r%.1f MiB", (double)f->body_len / 1048576);

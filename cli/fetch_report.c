@@ -63,8 +63,8 @@ static void put_advice(const rwith_reason *reason, const char *name)
         }
         return;
     }
-    fprintf(stderr, "      --give '%s %s=VALUE'\n",
-            rwith_place_word(req->in), name);
+    fprintf(stderr, "      --give '%s %s=VALUE'\n", rwith_place_word(req->in),
+            name);
 }
 
 static void put_reasons(const rwith_report *report)
@@ -103,8 +103,7 @@ static void report_transport(rwith_fetch *f, const rwith_curl_result *result)
     char text[1024];
 
     if (why == NULL) {
-        why = f->error[0] != '\0' ? f->error
-                                  : curl_easy_strerror(result->code);
+        why = f->error[0] != '\0' ? f->error : curl_easy_strerror(result->code);
     }
     rwith_trust_escape(rwith_slice_of(result->url), url, sizeof(url));
     rwith_trust_escape(rwith_slice_of(why), text, sizeof(text));
@@ -117,10 +116,10 @@ static void report_outcome(rwith_fetch *f, const rwith_curl_result *result)
     const rwith_origin *origin = &f->origin;
     char text[1024];
 
-    rwith_complain("%.*s://%.*s:%u answered %u: %s",
-                   (int)origin->scheme.len, origin->scheme.ptr,
-                   (int)origin->host.len, origin->host.ptr, origin->port,
-                   result->status, rwith_outcome_text(report->outcome));
+    rwith_complain("%.*s://%.*s:%u answered %u: %s", (int)origin->scheme.len,
+                   origin->scheme.ptr, (int)origin->host.len, origin->host.ptr,
+                   origin->port, result->status,
+                   rwith_outcome_text(report->outcome));
     put_reasons(report);
     if (report->explain.len > 0) {
         rwith_trust_escape(report->explain, text, sizeof(text));

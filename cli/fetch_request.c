@@ -91,8 +91,8 @@ static int add_content_headers(rwith_fetch *f)
     bool is_json = false;
 
     for (size_t i = 0; i < f->set.data.count; i++) {
-        is_json = is_json ||
-                  strcmp(f->set.data.items[i].option->name, "json") == 0;
+        is_json =
+            is_json || strcmp(f->set.data.items[i].option->name, "json") == 0;
     }
     if (is_json && !has_header(f, "Accept") &&
         !add_header(f, "Accept: application/json")) {
@@ -103,9 +103,8 @@ static int add_content_headers(rwith_fetch *f)
         return 0;
     }
     return add_header(
-               f, is_json
-                      ? "Content-Type: application/json"
-                      : "Content-Type: application/x-www-form-urlencoded")
+               f, is_json ? "Content-Type: application/json"
+                          : "Content-Type: application/x-www-form-urlencoded")
                ? 0
                : RWITH_EXIT_LIMIT;
 }
@@ -114,8 +113,7 @@ static int add_content_headers(rwith_fetch *f)
 static int make_user(rwith_fetch *f)
 {
     const char *user = f->set.user;
-    bool is_bearer = f->set.auth != NULL &&
-                     strcmp(f->set.auth, "bearer") == 0;
+    bool is_bearer = f->set.auth != NULL && strcmp(f->set.auth, "bearer") == 0;
     rwith_fetch_text answer = { NULL, 0, 0 };
     char question[160];
     bool is_whole = true;
@@ -124,11 +122,10 @@ static int make_user(rwith_fetch *f)
         return 0;
     }
     if (is_bearer) {
-        is_whole = rwith_fetch_text_puts(&f->userpwd,
-                                         "Authorization: Bearer ") &&
-                   rwith_fetch_text_puts(&f->userpwd, user) &&
-                   strpbrk(user, "\r\n") == NULL &&
-                   add_header(f, f->userpwd.ptr);
+        is_whole =
+            rwith_fetch_text_puts(&f->userpwd, "Authorization: Bearer ") &&
+            rwith_fetch_text_puts(&f->userpwd, user) &&
+            strpbrk(user, "\r\n") == NULL && add_header(f, f->userpwd.ptr);
         return is_whole ? 0 : RWITH_EXIT_USAGE;
     }
     is_whole = rwith_fetch_text_puts(&f->userpwd, user);
@@ -136,8 +133,8 @@ static int make_user(rwith_fetch *f)
         snprintf(question, sizeof(question), "Password for %.80s: ", user);
         is_whole = rwith_fetch_text_puts(&f->userpwd, ":");
         if (is_whole && rwith_fetch_ask(question, &answer)) {
-            is_whole = rwith_fetch_text_add(&f->userpwd, answer.ptr,
-                                            answer.len);
+            is_whole =
+                rwith_fetch_text_add(&f->userpwd, answer.ptr, answer.len);
             rwith_wipe(answer.ptr, answer.len);
         }
         free(answer.ptr);
@@ -197,8 +194,8 @@ static void set_cookies(rwith_fetch *f)
     if (f->set.cookie_jar != NULL) {
         curl_easy_setopt(f->easy, CURLOPT_COOKIEJAR, f->set.cookie_jar);
     }
-    f->req.has_cookie_jar = f->set.cookie_jar != NULL ||
-                            (cookie != NULL && f->req.cookie == NULL);
+    f->req.has_cookie_jar =
+        f->set.cookie_jar != NULL || (cookie != NULL && f->req.cookie == NULL);
 }
 
 static int set_connection(rwith_fetch *f)
@@ -214,10 +211,8 @@ static int set_connection(rwith_fetch *f)
         { CURLOPT_SSLKEY, "key", s->key },
         { CURLOPT_PROXY, "proxy", s->proxy },
         { CURLOPT_USERAGENT, "user-agent",
-          s->user_agent != NULL ? s->user_agent
-                                : "retrywith/" RWITH_VERSION },
-        { CURLOPT_ACCEPT_ENCODING, "compressed",
-          s->compressed ? "" : NULL },
+          s->user_agent != NULL ? s->user_agent : "retrywith/" RWITH_VERSION },
+        { CURLOPT_ACCEPT_ENCODING, "compressed", s->compressed ? "" : NULL },
     };
 
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
@@ -314,8 +309,7 @@ int rwith_fetch_request(rwith_fetch *f, const char *url)
     curl_easy_setopt(f->easy, CURLOPT_NOSIGNAL, 1L);
     if (s->verbose || s->show_exchange) {
         curl_easy_setopt(f->easy, CURLOPT_VERBOSE, 1L);
-        curl_easy_setopt(f->easy, CURLOPT_DEBUGFUNCTION,
-                         rwith_fetch_on_debug);
+        curl_easy_setopt(f->easy, CURLOPT_DEBUGFUNCTION, rwith_fetch_on_debug);
         curl_easy_setopt(f->easy, CURLOPT_DEBUGDATA, f);
     }
     return 0;

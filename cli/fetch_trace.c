@@ -13,9 +13,8 @@
 /* Names whose value is nobody's business. */
 static bool is_secret_name(rwith_slice name)
 {
-    static const char *const names[] = { "Authorization",
-                                         "Proxy-Authorization", "Cookie",
-                                         "Set-Cookie", "X-Api-Key" };
+    static const char *const names[] = { "Authorization", "Proxy-Authorization",
+                                         "Cookie", "Set-Cookie", "X-Api-Key" };
     static const char *const parts[] = { "token",  "secret",   "session-id",
                                          "passwd", "password", "api-key",
                                          "apikey", "auth" };
@@ -67,8 +66,7 @@ static void put(rwith_slice text)
 /* The request line, with values of the query that were supplied masked. */
 static void put_request_line(const rwith_fetch *f, rwith_slice line)
 {
-    const char *query =
-        line.len > 0 ? memchr(line.ptr, '?', line.len) : NULL;
+    const char *query = line.len > 0 ? memchr(line.ptr, '?', line.len) : NULL;
     const char *end = line.ptr + line.len;
 
     if (query == NULL) {
@@ -113,8 +111,7 @@ static void put_request_line(const rwith_fetch *f, rwith_slice line)
 static void put_line(const rwith_fetch *f, const char *mark, rwith_slice line,
                      bool is_first)
 {
-    const char *colon =
-        line.len > 0 ? memchr(line.ptr, ':', line.len) : NULL;
+    const char *colon = line.len > 0 ? memchr(line.ptr, ':', line.len) : NULL;
 
     fputs(mark, stderr);
     if (is_first || colon == NULL) {
@@ -139,8 +136,7 @@ static void put_head(const rwith_fetch *f, const char *mark, rwith_slice head)
 
     while (head.len > 0) {
         const char *end = memchr(head.ptr, '\n', head.len);
-        size_t len =
-            end != NULL ? (size_t)(end - head.ptr) + 1 : head.len;
+        size_t len = end != NULL ? (size_t)(end - head.ptr) + 1 : head.len;
         rwith_slice line = { head.ptr, len };
 
         while (line.len > 0 && (line.ptr[line.len - 1] == '\n' ||
@@ -148,8 +144,7 @@ static void put_head(const rwith_fetch *f, const char *mark, rwith_slice head)
             line.len--;
         }
         bool is_status = line.len > 5 && memcmp(line.ptr, "HTTP/", 5) == 0;
-        put_line(f, mark, line,
-                 is_status || (is_first && mark[0] == '>'));
+        put_line(f, mark, line, is_status || (is_first && mark[0] == '>'));
         is_first = false;
         head.ptr += len;
         head.len -= len;
@@ -160,8 +155,7 @@ static void put_head(const rwith_fetch *f, const char *mark, rwith_slice head)
 static void put_note(rwith_slice text)
 {
     static const char *const dropped[] = { "h2h3 [", "Added cookie ",
-                                           "Replaced cookie ",
-                                           "h2 [" };
+                                           "Replaced cookie ", "h2 [" };
 
     while (text.len > 0 && text.ptr[text.len - 1] == '\n') {
         text.len--;

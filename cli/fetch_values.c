@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define RECALL_SIZE (1024 * 1024)
+#define RECALL_SIZE     (1024 * 1024)
 #define RECALL_FILE_MAX (4 * 1024 * 1024)
 
 static int complain_problem(const rwith_problem *problem)
@@ -32,8 +32,8 @@ static int read_origin(rwith_fetch *f)
     int status = CURLE_URL_MALFORMAT;
 
     if (parts != NULL &&
-        curl_url_set(parts, CURLUPART_URL, f->url.ptr,
-                     CURLU_GUESS_SCHEME) == CURLUE_OK &&
+        curl_url_set(parts, CURLUPART_URL, f->url.ptr, CURLU_GUESS_SCHEME) ==
+            CURLUE_OK &&
         curl_url_set(parts, CURLUPART_USER, NULL, 0) == CURLUE_OK &&
         curl_url_set(parts, CURLUPART_PASSWORD, NULL, 0) == CURLUE_OK &&
         curl_url_get(parts, CURLUPART_URL, &whole, CURLU_PUNYCODE) ==
@@ -103,8 +103,7 @@ int rwith_fetch_values(rwith_fetch *f)
         status = RWITH_EXIT_LIMIT;
     }
     for (size_t i = 0; status == 0 && i < f->set.supply.count; i++) {
-        if (rwith_values_read_supply(f->supply,
-                                     f->set.supply.items[i].value,
+        if (rwith_values_read_supply(f->supply, f->set.supply.items[i].value,
                                      &problem) != RWITH_OK) {
             status = complain_problem(&problem);
         }
@@ -113,20 +112,19 @@ int rwith_fetch_values(rwith_fetch *f)
         rwith_diagnostic at = { 0, 0, "it is not understood" };
         size_t first = rwith_supply_count(f->supply);
 
-        if (rwith_supply_give_line(
-                f->supply, &f->origin,
-                rwith_slice_of(f->set.give.items[i].value), &at) !=
-            RWITH_OK) {
+        if (rwith_supply_give_line(f->supply, &f->origin,
+                                   rwith_slice_of(f->set.give.items[i].value),
+                                   &at) != RWITH_OK) {
             rwith_complain("--give is wrong at column %zu, %s, write "
-                           "'header NAME=VALUE'", at.column, at.text);
+                           "'header NAME=VALUE'",
+                           at.column, at.text);
             status = RWITH_EXIT_USAGE;
-        } else if (rwith_values_check(f->supply, first, "--give",
-                                      &problem) != RWITH_OK) {
+        } else if (rwith_values_check(f->supply, first, "--give", &problem) !=
+                   RWITH_OK) {
             status = complain_problem(&problem);
         }
     }
-    if (status == 0 &&
-        rwith_values_init(&f->values, f->supply) != RWITH_OK) {
+    if (status == 0 && rwith_values_init(&f->values, f->supply) != RWITH_OK) {
         rwith_complain("out of memory");
         status = RWITH_EXIT_LIMIT;
     }
@@ -183,16 +181,16 @@ static void ask_for(rwith_fetch *f, const rwith_need *need,
     rwith_trust_escape(req->description, about, sizeof(about));
     snprintf(question, sizeof(question),
              "%.*s://%.*s:%u wants %s %s%s%s%s\nValue (empty: none): ",
-             (int)origin->scheme.len, origin->scheme.ptr,
-             (int)origin->host.len, origin->host.ptr, origin->port,
-             rwith_place_word(req->in), name, about[0] != '\0' ? " (\"" : "",
-             about, about[0] != '\0' ? "\")" : "");
+             (int)origin->scheme.len, origin->scheme.ptr, (int)origin->host.len,
+             origin->host.ptr, origin->port, rwith_place_word(req->in), name,
+             about[0] != '\0' ? " (\"" : "", about,
+             about[0] != '\0' ? "\")" : "");
     if (rwith_fetch_ask(question, &answer) && answer.len > 0) {
         rwith_slice value = { answer.ptr, answer.len };
         int err = need->has_entry
                       ? rwith_supply_fill(f->supply, need->entry, value)
-                      : rwith_supply_give(f->supply, origin, req->in,
-                                          req->name, value);
+                      : rwith_supply_give(f->supply, origin, req->in, req->name,
+                                          value);
 
         if (err != RWITH_OK) {
             rwith_complain("the value is not used, %s", rwith_err_text(err));
@@ -214,8 +212,7 @@ bool rwith_fetch_on_need(void *user, const rwith_need *needs, size_t count,
         const rwith_need *need = &needs[i];
         bool is_asked =
             !need->has_entry ||
-            rwith_supply_at(f->supply, need->entry)->kind ==
-                RWITH_SUPPLY_ASK;
+            rwith_supply_at(f->supply, need->entry)->kind == RWITH_SUPPLY_ASK;
 
         if (is_asked) {
             if (rwith_fetch_has_terminal()) {
@@ -263,8 +260,7 @@ int rwith_fetch_recall_load(rwith_fetch *f)
     f->recall_block = malloc(RECALL_SIZE);
     if (f->recall_block == NULL ||
         rwith_recall_init(f->recall_block, RECALL_SIZE, f->recall_key,
-                          &f->recall) !=
-            RWITH_OK) {
+                          &f->recall) != RWITH_OK) {
         rwith_complain("out of memory");
         return RWITH_EXIT_LIMIT;
     }
@@ -275,8 +271,7 @@ int rwith_fetch_recall_load(rwith_fetch *f)
                         &file, &problem) != RWITH_OK) {
         return complain_problem(&problem);
     }
-    int err = rwith_recall_load(f->recall,
-                                (rwith_slice){ file.ptr, file.len },
+    int err = rwith_recall_load(f->recall, (rwith_slice){ file.ptr, file.len },
                                 (uint64_t)time(NULL), &at);
     if (err != RWITH_OK) {
         rwith_complain("%s:%zu: %s, remove the file to begin anew",
@@ -297,8 +292,8 @@ static bool recall_text(const rwith_recall *recall, rwith_slice *ret)
     if (text == NULL) {
         return false;
     }
-    *ret = (rwith_slice){ text,
-                          rwith_recall_save(recall, true, text, size + 1) };
+    *ret =
+        (rwith_slice){ text, rwith_recall_save(recall, true, text, size + 1) };
     return true;
 }
 
@@ -326,16 +321,15 @@ static bool recall_join(rwith_fetch *f, rwith_slice ours, rwith_slice *ret)
     rwith_file file;
     bool done = false;
 
-    if (block == NULL ||
-        rwith_recall_init(block, RECALL_SIZE, f->recall_key, &both) !=
-            RWITH_OK) {
+    if (block == NULL || rwith_recall_init(block, RECALL_SIZE, f->recall_key,
+                                           &both) != RWITH_OK) {
         goto out;
     }
     if (access(f->set.recall, F_OK) == 0 &&
         rwith_file_read(f->set.recall, RECALL_FILE_MAX, RWITH_FILE_SECRET,
                         &file, &problem) == RWITH_OK) {
-        (void)rwith_recall_load(
-            both, (rwith_slice){ file.ptr, file.len }, now_s, &at);
+        (void)rwith_recall_load(both, (rwith_slice){ file.ptr, file.len },
+                                now_s, &at);
         rwith_file_free(&file);
     }
     done = rwith_recall_load(both, ours, now_s, &at) == RWITH_OK &&
@@ -365,8 +359,7 @@ int rwith_fetch_recall_save(rwith_fetch *f)
     if (!recall_text(f->recall, &ours) || !recall_join(f, ours, &both)) {
         rwith_complain("%s is not written, out of memory", f->set.recall);
         status = RWITH_EXIT_LIMIT;
-    } else if (rwith_file_replace(f->set.recall, both, &problem) !=
-               RWITH_OK) {
+    } else if (rwith_file_replace(f->set.recall, both, &problem) != RWITH_OK) {
         status = complain_problem(&problem);
     }
     recall_text_free(ours);

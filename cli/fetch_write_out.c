@@ -10,10 +10,10 @@
 
 /* Where a variable's value comes from. */
 typedef enum source {
-    FROM_LONG,  /* curl_easy_getinfo() */
+    FROM_LONG, /* curl_easy_getinfo() */
     FROM_TEXT,
     FROM_SIZE,
-    FROM_TIME,  /* microseconds, shown as seconds */
+    FROM_TIME, /* microseconds, shown as seconds */
     FROM_RESULT
 } source;
 
@@ -169,8 +169,10 @@ static void print_http_version(const facts *of, FILE *out)
         long number;
         const char *text;
     } versions[] = {
-        { CURL_HTTP_VERSION_1_0, "1.0" }, { CURL_HTTP_VERSION_1_1, "1.1" },
-        { CURL_HTTP_VERSION_2_0, "2" },   { CURL_HTTP_VERSION_3, "3" },
+        { CURL_HTTP_VERSION_1_0, "1.0" },
+        { CURL_HTTP_VERSION_1_1, "1.1" },
+        { CURL_HTTP_VERSION_2_0, "2" },
+        { CURL_HTTP_VERSION_3, "3" },
     };
     const char *text = "0";
     long number = 0;
@@ -184,8 +186,7 @@ static void print_http_version(const facts *of, FILE *out)
     fputs(text, out);
 }
 
-static void print_variable(const facts *of, const struct variable *v,
-                           FILE *out)
+static void print_variable(const facts *of, const struct variable *v, FILE *out)
 {
     curl_off_t size = 0;
     char *text = NULL;
@@ -266,8 +267,7 @@ static void print_format(const facts *of, const char *format)
             print_escape(*++p, out);
         } else if (p[0] == '%' && p[1] == '%') {
             fputc(*p++, out);
-        } else if (p[0] == '%' && p[1] == '{' &&
-                   strchr(p, '}') != NULL) {
+        } else if (p[0] == '%' && p[1] == '{' && strchr(p, '}') != NULL) {
             const char *end = strchr(p, '}');
 
             print_named(of, p + 2, (size_t)(end - p) - 2, &out);

@@ -67,9 +67,9 @@ typedef struct rwith_option_table {
  * error was told).  Lists and operands are freed by rwith_option_list_free()
  * in either case.
  */
-bool rwith_option_parse(const rwith_option_table *table, int argc,
-                        char **argv, void *settings,
-                        rwith_option_list *operands, int *ret_status);
+bool rwith_option_parse(const rwith_option_table *table, int argc, char **argv,
+                        void *settings, rwith_option_list *operands,
+                        int *ret_status);
 
 void rwith_option_list_free(rwith_option_list *list);
 

@@ -12,8 +12,7 @@
 #define FACT_BYTES (64 * 1024)
 
 /* What the exchange answered; without memory what is held goes on. */
-void rwith__curl_take(rwith_curl_job *job, int err,
-                      const rwith_effect *effect)
+void rwith__curl_take(rwith_curl_job *job, int err, const rwith_effect *effect)
 {
     if (err == RWITH_OK) {
         job->effect = effect;
@@ -32,8 +31,8 @@ bool rwith__curl_is_redirect(const rwith_curl_job *job)
     unsigned status = job->result.status;
 
     return job->req.follow &&
-           (status == 301 || status == 302 || status == 303 ||
-            status == 307 || status == 308) &&
+           (status == 301 || status == 302 || status == 303 || status == 307 ||
+            status == 308) &&
            rwith_fields_find(job->head.fields, job->head.field_count,
                              RWITH_LIT("Location")) != NULL;
 }
@@ -46,8 +45,8 @@ static bool emit_line(rwith_curl_job *job, rwith_slice line)
         char *to;
     } ptr = { line.ptr };
 
-    return job->req.on_header(ptr.to, 1, line.len,
-                              job->req.on_header_user) == line.len;
+    return job->req.on_header(ptr.to, 1, line.len, job->req.on_header_user) ==
+           line.len;
 }
 
 static bool emit_lines(rwith_curl_job *job, rwith_slice text)
@@ -167,8 +166,8 @@ void rwith__curl_answer_decide(rwith_curl_job *job)
     rwith_response resp;
 
     job->result.status = status;
-    int err = rwith__curl_head_read(&job->head, job->session->mem,
-                                    is_wanted, &resp);
+    int err =
+        rwith__curl_head_read(&job->head, job->session->mem, is_wanted, &resp);
     /* From here on there is a response to hand on. */
     job->mode = RWITH_CURL_MODE_PENDING;
     if (err == RWITH_OK) {
@@ -184,9 +183,8 @@ void rwith__curl_answer_facts(rwith_curl_job *job)
     const rwith_effect *effect = job->effect;
     const rwith_alloc *mem = job->session->mem;
     rwith_slice prefix = { job->held.ptr, job->held.len };
-    const rwith_field *type =
-        rwith_fields_find(job->head.fields, job->head.field_count,
-                          RWITH_LIT("Content-Type"));
+    const rwith_field *type = rwith_fields_find(
+        job->head.fields, job->head.field_count, RWITH_LIT("Content-Type"));
     rwith_fact *facts =
         rwith__curl_alloc(mem, RWITH_FACT_COUNT_MAX * sizeof(*facts));
     char *buf = rwith__curl_alloc(mem, FACT_BYTES);
@@ -197,13 +195,13 @@ void rwith__curl_answer_facts(rwith_curl_job *job)
     }
     if (facts != NULL && buf != NULL) {
         count = rwith_body_facts_in(
-            mem, type != NULL ? type->value : (rwith_slice){ NULL, 0 },
-            prefix, effect->wants, effect->want_count, facts,
-            RWITH_FACT_COUNT_MAX, buf, FACT_BYTES);
+            mem, type != NULL ? type->value : (rwith_slice){ NULL, 0 }, prefix,
+            effect->wants, effect->want_count, facts, RWITH_FACT_COUNT_MAX, buf,
+            FACT_BYTES);
     }
     effect = NULL;
-    int err = rwith_exchange_facts(job->x, rwith__curl_now_ms(), facts,
-                                   count, &effect);
+    int err = rwith_exchange_facts(job->x, rwith__curl_now_ms(), facts, count,
+                                   &effect);
     rwith__curl_release(mem, facts);
     rwith__curl_release(mem, buf);
     rwith__curl_take(job, err, effect);
@@ -211,8 +209,7 @@ void rwith__curl_answer_facts(rwith_curl_job *job)
 }
 
 /* The client gets to know with the answer what a swallowed response set. */
-void rwith__curl_keep_cookies(rwith_curl_job *job,
-                              const rwith_curl_head *head)
+void rwith__curl_keep_cookies(rwith_curl_job *job, const rwith_curl_head *head)
 {
     rwith_slice all = { head->lines.ptr, head->lines.len };
     rwith_slice name = RWITH_LIT("Set-Cookie");

@@ -14,7 +14,7 @@
 #include <time.h>
 
 /* A held body: what facts are looked for in, and one piece of libcurl's. */
-#define RWITH_CURL_HELD_MAX \
+#define RWITH_CURL_HELD_MAX                                                    \
     (RWITH_CHALLENGE_BODY_MAX + (size_t)CURL_MAX_WRITE_SIZE)
 
 /* Set-Cookie lines of swallowed responses that are kept for the client. */
@@ -25,18 +25,18 @@ typedef enum rwith_curl_state {
     RWITH_CURL_STATE_TRANSFER, /* the request is under way */
     RWITH_CURL_STATE_NEED,     /* somebody fills the supply */
     RWITH_CURL_STATE_WAIT,
-    RWITH_CURL_STATE_PARKED,   /* another job obtains for the same scope */
+    RWITH_CURL_STATE_PARKED, /* another job obtains for the same scope */
     RWITH_CURL_STATE_OBTAIN,
     RWITH_CURL_STATE_DONE
 } rwith_curl_state;
 
 /* What becomes of the body bytes of a send. */
 typedef enum rwith_curl_mode {
-    RWITH_CURL_MODE_HEAD,   /* the answer's head is not known yet */
-    RWITH_CURL_MODE_READ,   /* held, facts are looked for */
-    RWITH_CURL_MODE_PENDING,/* held, another effect comes after it */
-    RWITH_CURL_MODE_STREAM, /* to the client */
-    RWITH_CURL_MODE_DROP    /* a redirect's */
+    RWITH_CURL_MODE_HEAD,    /* the answer's head is not known yet */
+    RWITH_CURL_MODE_READ,    /* held, facts are looked for */
+    RWITH_CURL_MODE_PENDING, /* held, another effect comes after it */
+    RWITH_CURL_MODE_STREAM,  /* to the client */
+    RWITH_CURL_MODE_DROP     /* a redirect's */
 } rwith_curl_mode;
 
 /* The request that fetches a value. */
@@ -79,10 +79,10 @@ struct rwith_curl_job {
     struct curl_slist expect;   /* "Expect:" before the client's own list */
     void *private_before;
 
-    bool is_running;   /* the easy handle is in the multi handle */
+    bool is_running; /* the easy handle is in the multi handle */
     bool is_paused;
-    bool must_abort;   /* the rest of this response is not wanted */
-    CURLcode ended;    /* of the last transfer */
+    bool must_abort; /* the rest of this response is not wanted */
+    CURLcode ended;  /* of the last transfer */
     rwith_curl_head head;
     rwith_curl_bytes held;
     rwith_curl_bytes cookies; /* Set-Cookie lines of swallowed responses */
@@ -104,10 +104,10 @@ struct rwith_curl {
     CURLM *multi;
     rwith_dialects *own_set;
     rwith_curl_job *jobs;
-    rwith_curl_job *spare;   /* one finished job's memory */
-    rwith_curl_job *last;    /* of rwith_curl_perform() */
-    unsigned must_advance;   /* jobs that the loop must look at */
-    uint64_t next_ms;        /* the next limit of time of any job */
+    rwith_curl_job *spare; /* one finished job's memory */
+    rwith_curl_job *last;  /* of rwith_curl_perform() */
+    unsigned must_advance; /* jobs that the loop must look at */
+    uint64_t next_ms;      /* the next limit of time of any job */
 };
 
 uint64_t rwith__curl_now_ms(void);
@@ -126,10 +126,8 @@ void rwith__curl_job_unpark(rwith_curl_job *job);
 void rwith__curl_answer_decide(rwith_curl_job *job);
 void rwith__curl_answer_facts(rwith_curl_job *job);
 void rwith__curl_answer_deliver(rwith_curl_job *job);
-void rwith__curl_keep_cookies(rwith_curl_job *job,
-                              const rwith_curl_head *head);
-void rwith__curl_take(rwith_curl_job *job, int err,
-                      const rwith_effect *effect);
+void rwith__curl_keep_cookies(rwith_curl_job *job, const rwith_curl_head *head);
+void rwith__curl_take(rwith_curl_job *job, int err, const rwith_effect *effect);
 bool rwith__curl_is_redirect(const rwith_curl_job *job);
 
 /* transfer.c: libcurl's options and callbacks */

@@ -34,13 +34,11 @@ int rwith__curl_head_add(rwith_curl_head *head, const rwith_alloc *mem,
         head->is_whole = false;
     }
     if (len > cookie.len && (line[0] == 's' || line[0] == 'S') &&
-        rwith_slice_equal_nocase((rwith_slice){ line, cookie.len },
-                                 cookie)) {
+        rwith_slice_equal_nocase((rwith_slice){ line, cookie.len }, cookie)) {
         head->has_cookies = true;
     }
     int err = rwith__curl_bytes_add(&head->lines, mem, line, len, max);
-    if (err == RWITH_OK && len > 0 &&
-        (line[0] == '\r' || line[0] == '\n')) {
+    if (err == RWITH_OK && len > 0 && (line[0] == '\r' || line[0] == '\n')) {
         head->is_whole = true;
     }
     return err;
@@ -52,8 +50,7 @@ bool rwith__curl_line_next(rwith_slice *cursor, rwith_slice *ret)
         return false;
     }
     const char *end = memchr(cursor->ptr, '\n', cursor->len);
-    size_t len =
-        end != NULL ? (size_t)(end - cursor->ptr) + 1 : cursor->len;
+    size_t len = end != NULL ? (size_t)(end - cursor->ptr) + 1 : cursor->len;
 
     *ret = (rwith_slice){ cursor->ptr, len };
     cursor->ptr += len;
@@ -63,19 +60,18 @@ bool rwith__curl_line_next(rwith_slice *cursor, rwith_slice *ret)
 
 bool rwith__curl_line_field(rwith_slice line, rwith_field *ret)
 {
-    while (line.len > 0 && (line.ptr[line.len - 1] == '\n' ||
-                            line.ptr[line.len - 1] == '\r')) {
+    while (line.len > 0 &&
+           (line.ptr[line.len - 1] == '\n' || line.ptr[line.len - 1] == '\r')) {
         line.len--;
     }
-    const char *colon =
-        line.len > 0 ? memchr(line.ptr, ':', line.len) : NULL;
+    const char *colon = line.len > 0 ? memchr(line.ptr, ':', line.len) : NULL;
     if (colon == NULL) {
         return false;
     }
     size_t name_len = (size_t)(colon - line.ptr);
     ret->name = rwith_slice_trim((rwith_slice){ line.ptr, name_len });
-    ret->value = rwith_slice_trim(
-        (rwith_slice){ colon + 1, line.len - name_len - 1 });
+    ret->value =
+        rwith_slice_trim((rwith_slice){ colon + 1, line.len - name_len - 1 });
     return ret->name.len > 0;
 }
 
@@ -92,8 +88,7 @@ static rwith_slice head_last(const rwith_curl_head *head)
 unsigned rwith__curl_head_status(const rwith_curl_head *head)
 {
     rwith_slice line = head_last(head);
-    const char *space =
-        line.len > 0 ? memchr(line.ptr, ' ', line.len) : NULL;
+    const char *space = line.len > 0 ? memchr(line.ptr, ' ', line.len) : NULL;
     unsigned status = 0;
 
     if (space == NULL || line.ptr + line.len - space < 4) {
@@ -121,8 +116,8 @@ static rwith_slice head_reason(rwith_slice line)
         line.len -= (size_t)(space - line.ptr) + 1;
         line.ptr = space + 1;
     }
-    while (line.len > 0 && (line.ptr[line.len - 1] == '\n' ||
-                            line.ptr[line.len - 1] == '\r')) {
+    while (line.len > 0 &&
+           (line.ptr[line.len - 1] == '\n' || line.ptr[line.len - 1] == '\r')) {
         line.len--;
     }
     return line;
@@ -136,8 +131,7 @@ static int head_push(rwith_curl_head *head, const rwith_alloc *mem,
     }
     if (head->field_count == head->field_cap) {
         size_t cap = head->field_cap > 0 ? head->field_cap * 2 : 32;
-        rwith_field *grown =
-            rwith__curl_alloc(mem, cap * sizeof(*grown));
+        rwith_field *grown = rwith__curl_alloc(mem, cap * sizeof(*grown));
 
         if (grown == NULL) {
             return RWITH_ENOMEM;

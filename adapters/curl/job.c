@@ -73,8 +73,8 @@ int rwith__curl_job_start(rwith_curl_job *job)
     int err = job_new_exchange(job);
     if (err == RWITH_OK) {
         rwith__curl_lock(job, true);
-        err = rwith_exchange_start(job->x, now_ms, (uint64_t)time(NULL),
-                                   &effect);
+        err =
+            rwith_exchange_start(job->x, now_ms, (uint64_t)time(NULL), &effect);
         rwith__curl_lock(job, false);
     }
     job->effect = effect;
@@ -156,8 +156,7 @@ void rwith__curl_job_unpark(rwith_curl_job *job)
 
     job->state = RWITH_CURL_STATE_TRANSFER;
     rwith__curl_lock(job, true);
-    int err =
-        rwith_exchange_recalled(job->x, rwith__curl_now_ms(), &effect);
+    int err = rwith_exchange_recalled(job->x, rwith__curl_now_ms(), &effect);
     rwith__curl_lock(job, false);
     rwith__curl_take(job, err, effect);
 }
@@ -169,8 +168,7 @@ void rwith__curl_job_clear(rwith_curl_job *job)
         rwith__curl_transfer_stop(job);
         rwith__curl_obtain_stop(job);
         rwith__curl_key_free(job);
-        curl_easy_setopt(job->req.easy, CURLOPT_PRIVATE,
-                         job->private_before);
+        curl_easy_setopt(job->req.easy, CURLOPT_PRIVATE, job->private_before);
     }
     if (job->must_advance) {
         job->must_advance = false;
@@ -247,8 +245,7 @@ static void job_failed(rwith_curl_job *job, CURLcode code)
     const rwith_effect *effect = NULL;
 
     job->ended = code;
-    int err =
-        rwith_exchange_failed(job->x, rwith__curl_now_ms(), &effect);
+    int err = rwith_exchange_failed(job->x, rwith__curl_now_ms(), &effect);
     rwith__curl_take(job, err, effect);
     rwith__curl_job_advance(job);
 }
@@ -325,8 +322,8 @@ void rwith__curl_job_obtained(rwith_curl_job *job, CURLcode code)
 
     job->state = RWITH_CURL_STATE_TRANSFER;
     if (code == CURLE_OK &&
-        rwith__curl_head_read(&obtain->head, job->session->mem, true,
-                              &resp) == RWITH_OK) {
+        rwith__curl_head_read(&obtain->head, job->session->mem, true, &resp) ==
+            RWITH_OK) {
         err = rwith__curl_obtain_told(job, &resp, &effect);
     } else {
         err = rwith_exchange_failed(job->x, rwith__curl_now_ms(), &effect);

@@ -17,9 +17,8 @@ static size_t on_header(char *line, size_t size, size_t count, void *user)
     rwith_curl_job *job = user;
     size_t len = size * count;
 
-    return rwith__curl_head_add(&job->obtain.head, job->session->mem, line,
-                                len, job->session->options.head_max) ==
-                   RWITH_OK
+    return rwith__curl_head_add(&job->obtain.head, job->session->mem, line, len,
+                                job->session->options.head_max) == RWITH_OK
                ? len
                : 0;
 }
@@ -58,8 +57,7 @@ static char *text_of(const rwith_alloc *mem, rwith_slice name,
                      const char *middle, rwith_slice value)
 {
     size_t middle_len = strlen(middle);
-    char *text =
-        rwith__curl_alloc(mem, name.len + middle_len + value.len + 1);
+    char *text = rwith__curl_alloc(mem, name.len + middle_len + value.len + 1);
 
     if (text == NULL) {
         return NULL;
@@ -74,19 +72,16 @@ static char *text_of(const rwith_alloc *mem, rwith_slice name,
 }
 
 /* The client's credentials and cookies, and what the dialect says. */
-static CURLcode obtain_headers(rwith_curl_job *job,
-                               const rwith_effect *effect)
+static CURLcode obtain_headers(rwith_curl_job *job, const rwith_effect *effect)
 {
     const rwith_alloc *mem = job->session->mem;
 
     for (size_t i = 0; i < effect->set_count; i++) {
         const rwith_field *field = &effect->set[i];
         char *line = text_of(mem, field->name,
-                             field->value.len > 0 ? ": " : ";",
-                             field->value);
+                             field->value.len > 0 ? ": " : ";", field->value);
         struct curl_slist *list =
-            line != NULL ? curl_slist_append(job->obtain.headers, line)
-                         : NULL;
+            line != NULL ? curl_slist_append(job->obtain.headers, line) : NULL;
 
         rwith__curl_release(mem, line);
         if (list == NULL) {
@@ -101,8 +96,7 @@ static CURLcode obtain_headers(rwith_curl_job *job,
 
         if (!rwith__curl_line_field(rwith_slice_of(own->data), &field) ||
             !rwith_slice_equal_nocase(field.name, name) ||
-            rwith_fields_find(effect->set, effect->set_count, name) !=
-                NULL ||
+            rwith_fields_find(effect->set, effect->set_count, name) != NULL ||
             job->is_foreign) {
             continue;
         }
@@ -155,8 +149,7 @@ CURLcode rwith__curl_obtain_start(rwith_curl_job *job,
     }
     CURLcode code = obtain_headers(job, effect);
     if (code == CURLE_OK) {
-        code = rwith__curl_url_at(&job->url, mem, effect->target,
-                                  &obtain->url);
+        code = rwith__curl_url_at(&job->url, mem, effect->target, &obtain->url);
     }
     if (code == CURLE_OK) {
         method = text_of(mem, effect->method, "", (rwith_slice){ NULL, 0 });
@@ -171,10 +164,13 @@ CURLcode rwith__curl_obtain_start(rwith_curl_job *job,
         return code;
     }
     if (job->req.has_cookie_jar) {
+        /* A duplicate has the file names, but no engine that runs; and only
+         * the client's handle is to write its file. */
+        curl_easy_setopt(obtain->easy, CURLOPT_COOKIEJAR, NULL);
+        curl_easy_setopt(obtain->easy, CURLOPT_COOKIEFILE, "");
         copy_cookies(job->req.easy, obtain->easy);
     }
-    if (curl_multi_add_handle(job->session->multi, obtain->easy) !=
-        CURLM_OK) {
+    if (curl_multi_add_handle(job->session->multi, obtain->easy) != CURLM_OK) {
         return CURLE_FAILED_INIT;
     }
     obtain->is_running = true;
@@ -188,9 +184,8 @@ int rwith__curl_obtain_told(rwith_curl_job *job, const rwith_response *resp,
     rwith_curl_obtain *obtain = &job->obtain;
     const rwith_effect *effect = obtain->effect;
     rwith_slice prefix = { obtain->body.ptr, obtain->body.len };
-    const rwith_field *type =
-        rwith_fields_find(resp->fields, resp->field_count,
-                          RWITH_LIT("Content-Type"));
+    const rwith_field *type = rwith_fields_find(resp->fields, resp->field_count,
+                                                RWITH_LIT("Content-Type"));
     rwith_fact *facts =
         rwith__curl_alloc(mem, RWITH_FACT_COUNT_MAX * sizeof(*facts));
     char *buf = rwith__curl_alloc(mem, FACT_BYTES);
@@ -201,16 +196,16 @@ int rwith__curl_obtain_told(rwith_curl_job *job, const rwith_response *resp,
     }
     if (facts != NULL && buf != NULL && effect->want_count > 0) {
         count = rwith_body_facts_in(
-            mem, type != NULL ? type->value : (rwith_slice){ NULL, 0 },
-            prefix, effect->wants, effect->want_count, facts,
-            RWITH_FACT_COUNT_MAX, buf, FACT_BYTES);
+            mem, type != NULL ? type->value : (rwith_slice){ NULL, 0 }, prefix,
+            effect->wants, effect->want_count, facts, RWITH_FACT_COUNT_MAX, buf,
+            FACT_BYTES);
     }
     if (job->req.has_cookie_jar && obtain->head.has_cookies) {
         copy_cookies(obtain->easy, job->req.easy);
     }
     rwith__curl_keep_cookies(job, &obtain->head);
-    int err = rwith_exchange_obtained(job->x, rwith__curl_now_ms(), resp,
-                                      facts, count, ret_effect);
+    int err = rwith_exchange_obtained(job->x, rwith__curl_now_ms(), resp, facts,
+                                      count, ret_effect);
     rwith__curl_release(mem, facts);
     rwith__curl_release(mem, buf);
     return err;

@@ -25,10 +25,9 @@ static bool field_stays(const rwith_curl_job *job, rwith_slice name)
                             rwith_slice_equal_nocase(name, own[1]))) {
         return false;
     }
-    bool is_content =
-        name.len > content.len &&
-        rwith_slice_equal_nocase((rwith_slice){ name.ptr, content.len },
-                                 content);
+    bool is_content = name.len > content.len &&
+                      rwith_slice_equal_nocase(
+                          (rwith_slice){ name.ptr, content.len }, content);
     return !is_content || job->has_body ||
            job->req.body.kind == RWITH_CURL_BODY_NONE;
 }
@@ -86,8 +85,7 @@ CURLcode rwith__curl_fields_read(rwith_curl_job *job)
     job->field_count = 0;
     for (const struct curl_slist *line = req->headers;
          line != NULL && code == CURLE_OK; line = line->next) {
-        if (line_field(line->data, &field) &&
-            field_stays(job, field.name)) {
+        if (line_field(line->data, &field) && field_stays(job, field.name)) {
             code = fields_push(job, field);
         }
     }
@@ -104,8 +102,7 @@ CURLcode rwith__curl_fields_read(rwith_curl_job *job)
     return code;
 }
 
-static const rwith_field *find_set(const rwith_effect *effect,
-                                   rwith_slice name)
+static const rwith_field *find_set(const rwith_effect *effect, rwith_slice name)
 {
     return rwith_fields_find(effect->set, effect->set_count, name);
 }
@@ -115,9 +112,8 @@ static CURLcode append_field(rwith_curl_job *job, rwith_curl_bytes *line,
                              const rwith_field *field)
 {
     const rwith_alloc *mem = job->session->mem;
-    rwith_slice middle = field->value.len > 0
-                             ? RWITH_LIT(": ")
-                             : RWITH_LIT(";");
+    rwith_slice middle =
+        field->value.len > 0 ? RWITH_LIT(": ") : RWITH_LIT(";");
 
     if (!rwith_trust_value_ok(field->value, SIZE_MAX) ||
         !rwith_requirement_name_ok(RWITH_IN_HEADER, field->name)) {
@@ -153,8 +149,7 @@ static CURLcode append_own(rwith_curl_job *job, const rwith_effect *effect)
                                    !field_stays(job, field.name))) {
             continue;
         }
-        struct curl_slist *list =
-            curl_slist_append(job->headers, line->data);
+        struct curl_slist *list = curl_slist_append(job->headers, line->data);
         if (list == NULL) {
             return CURLE_OUT_OF_MEMORY;
         }
@@ -172,8 +167,7 @@ static bool is_in_jar(const rwith_curl_job *job, rwith_slice name)
 
     while (rwith__curl_line_next(&all, &line)) {
         if (rwith__curl_line_field(line, &field) &&
-            field.value.len > name.len &&
-            field.value.ptr[name.len] == '=' &&
+            field.value.len > name.len && field.value.ptr[name.len] == '=' &&
             memcmp(field.value.ptr, name.ptr, name.len) == 0) {
             return true;
         }
@@ -207,8 +201,8 @@ static CURLcode set_cookie(rwith_curl_job *job, rwith_curl_bytes *text,
                                             SIZE_MAX);
             }
             if (err == RWITH_OK) {
-                err = rwith__curl_bytes_add(text, job->session->mem,
-                                            pair.ptr, pair.len, SIZE_MAX);
+                err = rwith__curl_bytes_add(text, job->session->mem, pair.ptr,
+                                            pair.len, SIZE_MAX);
             }
         }
         p = stop != NULL ? stop + 1 : end;
@@ -241,13 +235,12 @@ static CURLcode patch_fields(rwith_curl_job *job, const rwith_effect *effect)
 /* JSON and forms in memory; what covers the content is the core's to see. */
 bool rwith__curl_may_patch_body(const rwith_curl_job *job)
 {
-    const rwith_field *type = rwith_fields_find(
-        job->fields, job->field_count, RWITH_LIT("Content-Type"));
+    const rwith_field *type = rwith_fields_find(job->fields, job->field_count,
+                                                RWITH_LIT("Content-Type"));
 
     return job->has_body && job->req.body.kind == RWITH_CURL_BODY_MEMORY &&
            job->req.body.len <= PATCHED_MAX && type != NULL &&
-           (rwith_body_is_json(type->value) ||
-            rwith_body_is_form(type->value));
+           (rwith_body_is_json(type->value) || rwith_body_is_form(type->value));
 }
 
 /* Put one member into what job->patched holds. */
@@ -294,12 +287,11 @@ out:
 static CURLcode patch_content(rwith_curl_job *job, const rwith_effect *effect)
 {
     const rwith_curl_body *body = &job->req.body;
-    const rwith_field *type = rwith_fields_find(
-        job->fields, job->field_count, RWITH_LIT("Content-Type"));
+    const rwith_field *type = rwith_fields_find(job->fields, job->field_count,
+                                                RWITH_LIT("Content-Type"));
 
     if (effect->member_count == 0 || type == NULL) {
-        rwith__curl_source_patch(&job->source, (rwith_slice){ NULL, 0 },
-                                 false);
+        rwith__curl_source_patch(&job->source, (rwith_slice){ NULL, 0 }, false);
         return CURLE_OK;
     }
     job->patched.len = 0;
@@ -327,15 +319,13 @@ CURLcode rwith__curl_patch(rwith_curl_job *job, const rwith_effect *effect,
     bool drops_fields =
         job->is_foreign ||
         (!job->has_body && req->body.kind != RWITH_CURL_BODY_NONE);
-    CURLcode code =
-        curl_easy_setopt(req->easy, CURLOPT_COOKIE,
-                         job->is_foreign ? NULL : req->cookie);
+    CURLcode code = curl_easy_setopt(req->easy, CURLOPT_COOKIE,
+                                     job->is_foreign ? NULL : req->cookie);
 
     if (code == CURLE_OK) {
         code = patch_content(job, effect);
     }
-    if (code != CURLE_OK ||
-        (effect->set_count == 0 && !drops_fields)) {
+    if (code != CURLE_OK || (effect->set_count == 0 && !drops_fields)) {
         *ret_headers = req->headers;
         return code;
     }

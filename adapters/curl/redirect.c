@@ -15,8 +15,7 @@ static void redirect_method(rwith_curl_job *job, unsigned status)
     bool to_get = status == 303 ||
                   ((status == 301 || status == 302) &&
                    (is_post || (job->req.method_is_forced &&
-                                job->req.body.kind !=
-                                    RWITH_CURL_BODY_FILE)));
+                                job->req.body.kind != RWITH_CURL_BODY_FILE)));
 
     if (!to_get || is_head) {
         return;
@@ -30,9 +29,8 @@ static void redirect_method(rwith_curl_job *job, unsigned status)
 /* Location, as a string of its own. */
 static CURLcode redirect_location(rwith_curl_job *job, rwith_curl_bytes *ret)
 {
-    const rwith_field *location =
-        rwith_fields_find(job->head.fields, job->head.field_count,
-                          RWITH_LIT("Location"));
+    const rwith_field *location = rwith_fields_find(
+        job->head.fields, job->head.field_count, RWITH_LIT("Location"));
 
     if (location == NULL || location->value.len == 0) {
         return CURLE_URL_MALFORMAT;
@@ -71,8 +69,7 @@ CURLcode rwith__curl_redirect(rwith_curl_job *job)
     }
     CURLcode code = redirect_location(job, &location);
     if (code == CURLE_OK) {
-        code =
-            rwith__curl_url_read(&next, mem, job->url.text, location.ptr);
+        code = rwith__curl_url_read(&next, mem, job->url.text, location.ptr);
     }
     if (code != CURLE_OK) {
         goto out;
@@ -80,8 +77,7 @@ CURLcode rwith__curl_redirect(rwith_curl_job *job)
     redirect_leave(job);
     redirect_method(job, job->result.status);
     job->is_foreign =
-        job->is_foreign ||
-        !rwith_origin_equal(&next.origin, &job->url.origin);
+        job->is_foreign || !rwith_origin_equal(&next.origin, &job->url.origin);
     rwith__curl_url_free(&job->url, mem);
     job->url = next;
     next = (rwith_curl_url){ 0 };
@@ -89,8 +85,7 @@ CURLcode rwith__curl_redirect(rwith_curl_job *job)
     rwith__curl_source_patch(&job->source, (rwith_slice){ NULL, 0 }, false);
     rwith__curl_event(job, RWITH_CURL_EVENT_REDIRECT, NULL);
     job->cookies.len = 0;
-    if (job->has_body && !job->source.is_replayable &&
-        job->source.is_used) {
+    if (job->has_body && !job->source.is_replayable && job->source.is_used) {
         code = CURLE_SEND_FAIL_REWIND;
     } else if (rwith__curl_job_start(job) != RWITH_OK) {
         code = CURLE_OUT_OF_MEMORY;

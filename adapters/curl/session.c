@@ -59,8 +59,7 @@ void rwith__curl_key_free(rwith_curl_job *job)
     job->has_key = false;
     for (rwith_curl_job *other = job->session->jobs; other != NULL;
          other = other->next) {
-        if (other->state == RWITH_CURL_STATE_PARKED &&
-            other->key == job->key) {
+        if (other->state == RWITH_CURL_STATE_PARKED && other->key == job->key) {
             rwith__curl_must_advance(other);
         }
     }
@@ -154,8 +153,7 @@ void rwith_curl_job_free(rwith_curl_job *job)
     }
     rwith_curl *session = job->session;
     rwith__curl_job_clear(job);
-    for (rwith_curl_job **at = &session->jobs; *at != NULL;
-         at = &(*at)->next) {
+    for (rwith_curl_job **at = &session->jobs; *at != NULL; at = &(*at)->next) {
         if (*at == job) {
             *at = job->next;
             break;
@@ -271,8 +269,7 @@ static void session_messages(rwith_curl *session)
         CURL *easy = message->easy_handle;
 
         if (message->msg != CURLMSG_DONE ||
-            curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private) !=
-                CURLE_OK) {
+            curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private) != CURLE_OK) {
             continue;
         }
         rwith_curl_job *job = (rwith_curl_job *)(void *)private;

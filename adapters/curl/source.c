@@ -21,9 +21,8 @@ static void source_init_file(rwith_curl_source *source)
     }
     source->is_replayable = true;
     if (source->size < 0) {
-        source->size = info.st_size > source->start
-                           ? info.st_size - source->start
-                           : 0;
+        source->size =
+            info.st_size > source->start ? info.st_size - source->start : 0;
     }
 }
 
@@ -78,8 +77,7 @@ bool rwith__curl_source_rewind(rwith_curl_source *source)
     }
     if (!source->is_patched && body->kind == RWITH_CURL_BODY_FILE) {
         done = fseeko(body->file, source->start, SEEK_SET) == 0;
-    } else if (!source->is_patched &&
-               body->kind == RWITH_CURL_BODY_CALLBACK) {
+    } else if (!source->is_patched && body->kind == RWITH_CURL_BODY_CALLBACK) {
         done = body->rewind != NULL && body->rewind(body->user) == 0;
     }
     source->is_used = !done;
@@ -89,10 +87,9 @@ bool rwith__curl_source_rewind(rwith_curl_source *source)
 static size_t source_read_memory(rwith_curl_source *source, char *buf,
                                  size_t len)
 {
-    rwith_slice all =
-        source->is_patched
-            ? source->patched
-            : (rwith_slice){ source->body->data, source->body->len };
+    rwith_slice all = source->is_patched ? source->patched
+                                         : (rwith_slice){ source->body->data,
+                                                          source->body->len };
     size_t left = all.len - source->at;
 
     if (len > left) {
@@ -105,8 +102,7 @@ static size_t source_read_memory(rwith_curl_source *source, char *buf,
     return len;
 }
 
-size_t rwith__curl_source_read(rwith_curl_source *source, char *buf,
-                               size_t len)
+size_t rwith__curl_source_read(rwith_curl_source *source, char *buf, size_t len)
 {
     const rwith_curl_body *body = source->body;
 

@@ -8,14 +8,14 @@
 
 typedef struct rwith_curl_source {
     const rwith_curl_body *body;
-    rwith_slice patched;  /* in place of the body, when is_patched */
+    rwith_slice patched; /* in place of the body, when is_patched */
     bool is_patched;
     bool is_replayable;
-    bool is_used;         /* some of it was read since the last rewind */
-    bool is_broken;       /* reading or going back failed */
-    curl_off_t size;      /* -1: not known */
-    off_t start;          /* FILE: where the content begins */
-    size_t at;            /* MEMORY */
+    bool is_used;    /* some of it was read since the last rewind */
+    bool is_broken;  /* reading or going back failed */
+    curl_off_t size; /* -1: not known */
+    off_t start;     /* FILE: where the content begins */
+    size_t at;       /* MEMORY */
 } rwith_curl_source;
 
 void rwith__curl_source_init(rwith_curl_source *source,

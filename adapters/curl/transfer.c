@@ -25,8 +25,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *user)
 
     if (job->mode == RWITH_CURL_MODE_STREAM) {
         return job->req.on_header != NULL
-                   ? job->req.on_header(line, 1, len,
-                                        job->req.on_header_user)
+                   ? job->req.on_header(line, 1, len, job->req.on_header_user)
                    : len;
     }
     if (job->mode != RWITH_CURL_MODE_HEAD) {
@@ -39,8 +38,8 @@ static size_t on_header(char *line, size_t size, size_t count, void *user)
                                    job->session->options.head_max);
     if (err != RWITH_OK) {
         job->must_abort = true;
-        job->ended = err == RWITH_ENOMEM ? CURLE_OUT_OF_MEMORY
-                                         : CURLE_RECV_ERROR;
+        job->ended =
+            err == RWITH_ENOMEM ? CURLE_OUT_OF_MEMORY : CURLE_RECV_ERROR;
         if (err == RWITH_ERANGE) {
             job->result.limit = RWITH_CURL_LIMIT_HEAD_SIZE;
         }
@@ -58,8 +57,8 @@ static size_t hold(rwith_curl_job *job, const char *bytes, size_t len)
         job->must_abort = true; /* swallowed: nobody wants the rest */
         return 0;
     }
-    int err = rwith__curl_bytes_add(&job->held, job->session->mem, bytes,
-                                    len, RWITH_CURL_HELD_MAX);
+    int err = rwith__curl_bytes_add(&job->held, job->session->mem, bytes, len,
+                                    RWITH_CURL_HELD_MAX);
     if (err != RWITH_OK) {
         job->is_paused = true;
         rwith__curl_must_advance(job);
@@ -133,10 +132,9 @@ static void set_content(rwith_curl_job *job)
         curl_easy_setopt(easy, CURLOPT_UPLOAD, 0L);
         curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
         curl_easy_setopt(easy, CURLOPT_NOBODY, is_head ? 1L : 0L);
-        curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST,
-                         is_head || strcmp(job->method, "GET") == 0
-                             ? NULL
-                             : job->method);
+        curl_easy_setopt(
+            easy, CURLOPT_CUSTOMREQUEST,
+            is_head || strcmp(job->method, "GET") == 0 ? NULL : job->method);
         return;
     }
     if (job->req.body.kind == RWITH_CURL_BODY_MIME) {
@@ -167,19 +165,17 @@ static CURLcode set_auth(rwith_curl_job *job, const rwith_effect *effect,
         [RWITH_AUTH_NEGOTIATE] = CURLAUTH_NEGOTIATE,
     };
     const rwith_curl_request *req = &job->req;
-    const char *userpwd =
-        job->url.userpwd != NULL ? job->url.userpwd
-        : job->is_foreign        ? NULL
-                                 : req->userpwd;
+    const char *userpwd = job->url.userpwd != NULL ? job->url.userpwd
+                          : job->is_foreign        ? NULL
+                                                   : req->userpwd;
     unsigned long auth = req->auth != 0 ? req->auth : CURLAUTH_BASIC;
 
     if (effect->driver_auth != RWITH_AUTH_NONE) {
         auth = schemes[effect->driver_auth];
         job->credentials.len = 0;
-        if (rwith__curl_bytes_add(&job->credentials, job->session->mem,
-                                  effect->credentials.ptr,
-                                  effect->credentials.len,
-                                  SIZE_MAX) != RWITH_OK ||
+        if (rwith__curl_bytes_add(
+                &job->credentials, job->session->mem, effect->credentials.ptr,
+                effect->credentials.len, SIZE_MAX) != RWITH_OK ||
             rwith__curl_bytes_end(&job->credentials, job->session->mem) !=
                 RWITH_OK) {
             return CURLE_OUT_OF_MEMORY;
@@ -201,13 +197,10 @@ static const struct curl_slist *set_expect(rwith_curl_job *job,
                                            const struct curl_slist *headers,
                                            unsigned long auth)
 {
-    bool is_legged =
-        (auth & (CURLAUTH_NTLM | CURLAUTH_NEGOTIATE)) != 0;
-    bool is_small =
-        job->source.size >= 0 && job->source.size < EXPECT_MIN;
+    bool is_legged = (auth & (CURLAUTH_NTLM | CURLAUTH_NEGOTIATE)) != 0;
+    bool is_small = job->source.size >= 0 && job->source.size < EXPECT_MIN;
     bool is_asked = rwith_fields_find(job->fields, job->field_count,
-                                      RWITH_LIT("Expect")) !=
-                    NULL;
+                                      RWITH_LIT("Expect")) != NULL;
     union {
         const struct curl_slist *from;
         struct curl_slist *to;
@@ -250,8 +243,8 @@ CURLcode rwith__curl_transfer_start(rwith_curl_job *job,
     CURLcode code = rwith__curl_patch(job, effect, &headers);
     if (code == CURLE_OK &&
         !rwith_slice_equal(effect->target, job->url.target)) {
-        code = rwith__curl_url_at(&job->url, job->session->mem,
-                                  effect->target, &job->sent_url);
+        code = rwith__curl_url_at(&job->url, job->session->mem, effect->target,
+                                  &job->sent_url);
         url = job->sent_url.ptr;
     }
     if (code == CURLE_OK) {

@@ -29,8 +29,7 @@ static bool url_is_plain(const char *text)
 {
     const unsigned char *p = (const unsigned char *)text;
 
-    if (strncmp(text, "http://", 7) != 0 &&
-        strncmp(text, "https://", 8) != 0) {
+    if (strncmp(text, "http://", 7) != 0 && strncmp(text, "https://", 8) != 0) {
         return false;
     }
     for (; plain_bytes[*p]; p++) {
@@ -55,8 +54,8 @@ static CURLcode url_split(rwith_curl_url *url, const rwith_alloc *mem,
         return CURLE_OK;
     }
     url->lower.len = 0;
-    if (rwith__curl_bytes_add(&url->lower, mem, all.ptr, all.len,
-                              SIZE_MAX) != RWITH_OK) {
+    if (rwith__curl_bytes_add(&url->lower, mem, all.ptr, all.len, SIZE_MAX) !=
+        RWITH_OK) {
         return CURLE_OUT_OF_MEMORY;
     }
     if (rwith_origin_parse(all, url->lower.ptr, url->lower.len, &url->origin,
@@ -95,8 +94,7 @@ static CURLcode url_take_userinfo(rwith_curl_url *url, const rwith_alloc *mem,
     if (found != CURLUE_OK) {
         return found == CURLUE_NO_USER ? CURLE_OK : url_error(found);
     }
-    found = curl_url_get(parts, CURLUPART_PASSWORD, &password,
-                         CURLU_URLDECODE);
+    found = curl_url_get(parts, CURLUPART_PASSWORD, &password, CURLU_URLDECODE);
     if (found != CURLUE_OK && found != CURLUE_NO_PASSWORD) {
         code = url_error(found);
         goto out;
@@ -138,8 +136,7 @@ static CURLcode url_check_scheme(CURLU *parts)
 }
 
 static CURLcode url_read_parts(rwith_curl_url *url, const rwith_alloc *mem,
-                               CURLU *parts, const char *base,
-                               const char *text)
+                               CURLU *parts, const char *base, const char *text)
 {
     unsigned flags = CURLU_GUESS_SCHEME;
     char *whole = NULL;
@@ -159,8 +156,7 @@ static CURLcode url_read_parts(rwith_curl_url *url, const rwith_alloc *mem,
         code = url_take_userinfo(url, mem, parts);
     }
     if (code == CURLE_OK) {
-        code = url_error(
-            curl_url_set(parts, CURLUPART_FRAGMENT, NULL, 0));
+        code = url_error(curl_url_set(parts, CURLUPART_FRAGMENT, NULL, 0));
     }
     if (code == CURLE_OK) {
         code = url_error(
@@ -193,9 +189,8 @@ CURLcode rwith__curl_url_read(rwith_curl_url *ret, const rwith_alloc *mem,
     return code;
 }
 
-CURLcode rwith__curl_url_at(const rwith_curl_url *url,
-                            const rwith_alloc *mem, rwith_slice target,
-                            rwith_curl_bytes *ret)
+CURLcode rwith__curl_url_at(const rwith_curl_url *url, const rwith_alloc *mem,
+                            rwith_slice target, rwith_curl_bytes *ret)
 {
     size_t front = (size_t)(url->target.ptr - url->text);
 

@@ -11,7 +11,7 @@
 #include <curl/curl.h>
 
 typedef struct rwith_curl_url {
-    const char *text;     /* without userinfo and fragment, NUL-terminated */
+    const char *text; /* without userinfo and fragment, NUL-terminated */
     rwith_origin origin;
     rwith_slice target;   /* begins with "/" */
     char *userpwd;        /* of the URL, decoded; NULL: none */
@@ -29,9 +29,8 @@ CURLcode rwith__curl_url_read(rwith_curl_url *ret, const rwith_alloc *mem,
                               const char *base, const char *text);
 
 /* The URL of another target at the same origin. */
-CURLcode rwith__curl_url_at(const rwith_curl_url *url,
-                            const rwith_alloc *mem, rwith_slice target,
-                            rwith_curl_bytes *ret);
+CURLcode rwith__curl_url_at(const rwith_curl_url *url, const rwith_alloc *mem,
+                            rwith_slice target, rwith_curl_bytes *ret);
 
 void rwith__curl_url_free(rwith_curl_url *url, const rwith_alloc *mem);
 

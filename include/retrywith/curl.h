@@ -27,39 +27,41 @@
 extern "C" {
 #endif
 
-#define RWITH_CURL_HEAD_MAX (1024 * 1024)  /**< bytes of all heads of one
-                                                send, 1xx included */
-#define RWITH_CURL_FIELD_COUNT_MAX 4096    /**< field lines of one head */
+#define RWITH_CURL_HEAD_MAX                                                    \
+    (1024 * 1024)                             /**< bytes of all heads of one   \
+                                                   send, 1xx included */
+#define RWITH_CURL_FIELD_COUNT_MAX       4096 /**< field lines of one head */
 #define RWITH_CURL_REDIRECTS_MAX_DEFAULT 50
-#define RWITH_CURL_CONNECT_MS_DEFAULT 30000  /**< until connected */
-#define RWITH_CURL_HEAD_MS_DEFAULT 300000    /**< from the last byte of the
-                                                  request to the whole head */
-#define RWITH_CURL_IDLE_MS_DEFAULT 300000    /**< between two pieces */
-#define RWITH_CURL_CHALLENGE_MS_DEFAULT 5000 /**< for a challenge's body */
+#define RWITH_CURL_CONNECT_MS_DEFAULT    30000 /**< until connected */
+#define RWITH_CURL_HEAD_MS_DEFAULT                                             \
+    300000                                     /**< from the last byte of the  \
+                                                    request to the whole head */
+#define RWITH_CURL_IDLE_MS_DEFAULT      300000 /**< between two pieces */
+#define RWITH_CURL_CHALLENGE_MS_DEFAULT 5000   /**< for a challenge's body */
 
 /** Where a request's content comes from. */
 typedef enum rwith_curl_body_kind {
     RWITH_CURL_BODY_NONE,
     RWITH_CURL_BODY_MEMORY,
-    RWITH_CURL_BODY_FILE,     /**< from where the stream stands */
+    RWITH_CURL_BODY_FILE, /**< from where the stream stands */
     RWITH_CURL_BODY_CALLBACK,
-    RWITH_CURL_BODY_MIME      /**< a multipart form of libcurl's */
+    RWITH_CURL_BODY_MIME /**< a multipart form of libcurl's */
 } rwith_curl_body_kind;
 
 /** A request's content.  What is not for its kind is not looked at. */
 typedef struct rwith_curl_body {
     rwith_curl_body_kind kind;
-    const void *data;        /**< MEMORY */
-    size_t len;              /**< MEMORY */
-    FILE *file;              /**< FILE; replayable when it can be sought */
-    curl_read_callback read; /**< CALLBACK */
+    const void *data;          /**< MEMORY */
+    size_t len;                /**< MEMORY */
+    FILE *file;                /**< FILE; replayable when it can be sought */
+    curl_read_callback read;   /**< CALLBACK */
     int (*rewind)(void *user); /**< CALLBACK: back to the start, 0 when done;
                                     NULL: the content exists once only */
-    void *user;              /**< CALLBACK */
-    bool has_size;           /**< FILE, CALLBACK */
-    curl_off_t size;         /**< with has_size; a regular file's is found */
-    curl_mime *mime;         /**< MIME */
-    bool mime_is_replayable; /**< MIME: no part is a callback or a pipe */
+    void *user;                /**< CALLBACK */
+    bool has_size;             /**< FILE, CALLBACK */
+    curl_off_t size;           /**< with has_size; a regular file's is found */
+    curl_mime *mime;           /**< MIME */
+    bool mime_is_replayable;   /**< MIME: no part is a callback or a pipe */
 } rwith_curl_body;
 
 /**
@@ -67,16 +69,16 @@ typedef struct rwith_curl_body {
  * it points to is borrowed until the job is freed.
  */
 typedef struct rwith_curl_request {
-    CURL *easy;         /**< the driver sets and leaves behind on it: URL,
-                             method, HTTPHEADER, COOKIE, HTTPAUTH, USERPWD,
-                             UPLOAD, sizes, read, seek, header and write
-                             callbacks, PRIVATE, CONNECTTIMEOUT_MS,
-                             FOLLOWLOCATION off */
-    const char *method; /**< NULL: POST with content, else GET */
+    CURL *easy;            /**< the driver sets and leaves behind on it: URL,
+                                method, HTTPHEADER, COOKIE, HTTPAUTH, USERPWD,
+                                UPLOAD, sizes, read, seek, header and write
+                                callbacks, PRIVATE, CONNECTTIMEOUT_MS,
+                                FOLLOWLOCATION off */
+    const char *method;    /**< NULL: POST with content, else GET */
     bool method_is_forced; /**< stays across redirects, as curl's -X */
     const char *url;
     const struct curl_slist *headers; /**< as for CURLOPT_HTTPHEADER */
-    const char *cookie;  /**< as for CURLOPT_COOKIE; NULL: none */
+    const char *cookie;               /**< as for CURLOPT_COOKIE; NULL: none */
     unsigned long auth;  /**< CURLAUTH_…; 0: Basic with a userpwd */
     const char *userpwd; /**< "user:password"; NULL: none */
     rwith_curl_body body;
@@ -109,22 +111,22 @@ typedef enum rwith_curl_limit {
 
 /** How it ended.  Lives as long as its job. */
 typedef struct rwith_curl_result {
-    CURLcode code;          /**< of the transport */
+    CURLcode code; /**< of the transport */
     rwith_curl_limit limit;
-    unsigned status;        /**< of the answer; 0: there is none */
-    unsigned sends;         /**< requests for the answer, over all redirects;
-                                 authentication legs are not counted */
+    unsigned status; /**< of the answer; 0: there is none */
+    unsigned sends;  /**< requests for the answer, over all redirects;
+                          authentication legs are not counted */
     unsigned obtains;
     unsigned redirects;
-    const char *url;        /**< the last one */
-    uint64_t time_ms;       /**< from the add to the end */
-    rwith_report report;    /**< of the last exchange */
+    const char *url;     /**< the last one */
+    uint64_t time_ms;    /**< from the add to the end */
+    rwith_report report; /**< of the last exchange */
 } rwith_curl_result;
 
 /** What happens, for a trace.  Slices live during the call only. */
 typedef enum rwith_curl_event_kind {
     RWITH_CURL_EVENT_SEND,
-    RWITH_CURL_EVENT_HELD,     /**< a response that is looked into */
+    RWITH_CURL_EVENT_HELD, /**< a response that is looked into */
     RWITH_CURL_EVENT_NEED,
     RWITH_CURL_EVENT_OBTAIN,
     RWITH_CURL_EVENT_WAIT,
@@ -144,10 +146,10 @@ typedef struct rwith_curl_job rwith_curl_job;
 
 /** What a session works with.  Zero-initialise, then set. */
 typedef struct rwith_curl_options {
-    const rwith_alloc *mem;    /**< NULL: malloc */
-    const rwith_dialects *set; /**< NULL: the embedded ones */
-    rwith_supply *supply;      /**< NULL: none */
-    rwith_recall *recall;      /**< NULL: none */
+    const rwith_alloc *mem;                     /**< NULL: malloc */
+    const rwith_dialects *set;                  /**< NULL: the embedded ones */
+    rwith_supply *supply;                       /**< NULL: none */
+    rwith_recall *recall;                       /**< NULL: none */
     void (*lock_recall)(void *user, bool take); /**< NULL: not shared */
 
     /**
@@ -161,7 +163,7 @@ typedef struct rwith_curl_options {
     void (*on_event)(void *user, const rwith_curl_event *event);
     void *user;
 
-    unsigned attempts_max;    /**< these as in rwith_exchange_options */
+    unsigned attempts_max; /**< these as in rwith_exchange_options */
     uint64_t start_within_ms;
     uint64_t wait_max_ms;
     bool no_retry;
@@ -228,8 +230,8 @@ RWITH_API int rwith_curl_multi_socket_action(rwith_curl *session,
 RWITH_API uint64_t rwith_curl_multi_timeout_ms(rwith_curl *session);
 
 /** NULL until it is done. */
-RWITH_API const rwith_curl_result *
-rwith_curl_job_result(const rwith_curl_job *job);
+RWITH_API const rwith_curl_result *rwith_curl_job_result(
+    const rwith_curl_job *job);
 
 /** The user pointer of its request. */
 RWITH_API void *rwith_curl_job_user(const rwith_curl_job *job);

@@ -24,22 +24,18 @@ static const struct url_row {
     { "fragment goes", NULL, "http://a/b#c", "a 80 /b -", CURLE_OK },
     { "userinfo goes apart", NULL, "http://u:p%40@a/b", "a 80 /b u:p@",
       CURLE_OK },
-    { "dots are removed as libcurl does", NULL, "http://a/b/../c",
-      "a 80 /c -", CURLE_OK },
+    { "dots are removed as libcurl does", NULL, "http://a/b/../c", "a 80 /c -",
+      CURLE_OK },
     { "relative", "http://a/b/c?d", "e", "a 80 /b/e -", CURLE_OK },
-    { "relative to the root", "http://a/b/c", "/e?f", "a 80 /e?f -",
-      CURLE_OK },
+    { "relative to the root", "http://a/b/c", "/e?f", "a 80 /e?f -", CURLE_OK },
     { "another host", "http://a/b", "//c/d", "c 80 /d -", CURLE_OK },
-    { "another scheme", "http://a/b", "https://a/d", "a 443 /d -",
-      CURLE_OK },
-    { "space in a redirect", "http://a/b", "/c d", "a 80 /c%20d -",
-      CURLE_OK },
+    { "another scheme", "http://a/b", "https://a/d", "a 443 /d -", CURLE_OK },
+    { "space in a redirect", "http://a/b", "/c d", "a 80 /c%20d -", CURLE_OK },
     { "IPv6", NULL, "http://[::1]:8/x", "[::1] 8 /x -", CURLE_OK },
     { "file", NULL, "file:///etc/passwd", "", CURLE_UNSUPPORTED_PROTOCOL },
     { "redirect to file", "http://a/", "file:///etc/passwd", "",
       CURLE_UNSUPPORTED_PROTOCOL },
-    { "unknown scheme", NULL, "gopherx://a/", "",
-      CURLE_UNSUPPORTED_PROTOCOL },
+    { "unknown scheme", NULL, "gopherx://a/", "", CURLE_UNSUPPORTED_PROTOCOL },
     { "space", NULL, "http://a b/", "", CURLE_URL_MALFORMAT },
     { "empty", NULL, "", "", CURLE_URL_MALFORMAT },
     { "port too large", NULL, "http://a:65536/", "", CURLE_URL_MALFORMAT },
@@ -54,10 +50,9 @@ static void run_url(const struct url_row *row)
     CURLcode code = rwith__curl_url_read(&url, NULL, row->base, text.ptr);
     is_int(code, row->code, row->name);
     if (code == CURLE_OK) {
-        snprintf(got, sizeof(got), "%.*s %u %.*s %s",
-                 (int)url.origin.host.len, url.origin.host.ptr,
-                 url.origin.port, (int)url.target.len, url.target.ptr,
-                 url.userpwd != NULL ? url.userpwd : "-");
+        snprintf(got, sizeof(got), "%.*s %u %.*s %s", (int)url.origin.host.len,
+                 url.origin.host.ptr, url.origin.port, (int)url.target.len,
+                 url.target.ptr, url.userpwd != NULL ? url.userpwd : "-");
         is_str(rwith_slice_of(got), row->want, row->name);
     }
     rwith__curl_url_free(&url, NULL);
@@ -76,8 +71,8 @@ static void test_urls(void)
     }
     is_int(rwith__curl_url_read(&url, NULL, NULL, "http://a:8/b?c"), CURLE_OK,
            "a URL");
-    is_int(rwith__curl_url_at(&url, NULL, RWITH_LIT("/d?e=f"), &at),
-           CURLE_OK, "another target");
+    is_int(rwith__curl_url_at(&url, NULL, RWITH_LIT("/d?e=f"), &at), CURLE_OK,
+           "another target");
     is_str(rwith_slice_of(at.ptr), "http://a:8/d?e=f", "at the same origin");
     rwith__curl_bytes_free(&at, NULL);
     rwith__curl_url_free(&url, NULL);
@@ -195,7 +190,8 @@ static void test_sources(void)
         is_int((long long)source.size, 7, "from where it stands");
         is_int((long long)rwith__curl_source_read(&source, buf, 16), 7, "read");
         ok(rwith__curl_source_rewind(&source), "back to where it stood");
-        is_int((long long)rwith__curl_source_read(&source, buf, 16), 7, "again");
+        is_int((long long)rwith__curl_source_read(&source, buf, 16), 7,
+               "again");
         is_slice((rwith_slice){ buf, 7 }, RWITH_LIT("content"), "the same");
         fclose(file);
     }

@@ -45,12 +45,11 @@ static const rwith_option_table table = {
 static void show(const struct settings *s, const rwith_option_list *operands,
                  char *buf, size_t len)
 {
-    int at = snprintf(buf, len, "%s%s t=%s c=%s n=%u ms=%u s=%u l=",
-                      s->flag ? "F" : "", s->other ? "O" : "",
-                      s->text != NULL ? s->text : "-",
-                      s->choice != NULL ? s->choice : "-",
-                      (unsigned)s->number, (unsigned)s->ms,
-                      (unsigned)s->size);
+    int at = snprintf(buf, len,
+                      "%s%s t=%s c=%s n=%u ms=%u s=%u l=", s->flag ? "F" : "",
+                      s->other ? "O" : "", s->text != NULL ? s->text : "-",
+                      s->choice != NULL ? s->choice : "-", (unsigned)s->number,
+                      (unsigned)s->ms, (unsigned)s->size);
 
     for (size_t i = 0; i < s->list.count; i++) {
         at += snprintf(buf + at, len - (size_t)at, "[%s]",
@@ -68,9 +67,7 @@ static const struct row {
     const char *want; /* NULL: refused */
 } rows[] = {
     { "operand only", { "a" }, " t=- c=- n=0 ms=0 s=0 l= a" },
-    { "letters together",
-      { "-fo", "a" },
-      "FO t=- c=- n=0 ms=0 s=0 l= a" },
+    { "letters together", { "-fo", "a" }, "FO t=- c=- n=0 ms=0 s=0 l= a" },
     { "letter, argument attached",
       { "-tx", "a" },
       " t=x c=- n=0 ms=0 s=0 l= a" },
@@ -80,9 +77,7 @@ static const struct row {
     { "long with equals sign",
       { "--text=x=y", "a" },
       " t=x=y c=- n=0 ms=0 s=0 l= a" },
-    { "empty argument",
-      { "--text=", "a" },
-      " t= c=- n=0 ms=0 s=0 l= a" },
+    { "empty argument", { "--text=", "a" }, " t= c=- n=0 ms=0 s=0 l= a" },
     { "argument that looks like an option",
       { "--text", "--flag", "a" },
       " t=--flag c=- n=0 ms=0 s=0 l= a" },
@@ -92,16 +87,15 @@ static const struct row {
     { "two dashes end the options",
       { "--", "-f" },
       " t=- c=- n=0 ms=0 s=0 l= -f" },
-    { "one dash is an operand",
-      { "-" },
-      " t=- c=- n=0 ms=0 s=0 l= -" },
+    { "one dash is an operand", { "-" }, " t=- c=- n=0 ms=0 s=0 l= -" },
     { "the last text counts",
       { "-t1", "-t2", "a" },
       " t=2 c=- n=0 ms=0 s=0 l= a" },
     { "a list keeps all, in order",
       { "-lb", "--list", "a", "-l", "", "x" },
       " t=- c=- n=0 ms=0 s=0 l=[b][a][] x" },
-    { "a choice", { "--choice", "never", "a" },
+    { "a choice",
+      { "--choice", "never", "a" },
       " t=- c=never n=0 ms=0 s=0 l= a" },
     { "seconds with a fraction",
       { "--time", "2.5", "a" },
@@ -110,7 +104,8 @@ static const struct row {
       { "--size", "64k", "a" },
       " t=- c=- n=0 ms=0 s=65536 l= a" },
     { "largest number", { "-n16", "a" }, " t=- c=- n=16 ms=0 s=0 l= a" },
-    { "largest size", { "--size=1G", "a" },
+    { "largest size",
+      { "--size=1G", "a" },
       " t=- c=- n=0 ms=0 s=1073741824 l= a" },
     { "no operand", { "-f" }, NULL },
     { "too many operands", { "a", "b", "c" }, NULL },
@@ -144,8 +139,8 @@ static void run_row(const struct row *row)
     int status = -1;
 
     while (argc < 9 && row->words[argc - 1] != NULL) {
-        rwith_slice copy = tap_copy(row->words[argc - 1],
-                                    strlen(row->words[argc - 1]) + 1);
+        rwith_slice copy =
+            tap_copy(row->words[argc - 1], strlen(row->words[argc - 1]) + 1);
         union {
             const char *from;
             char *to;
@@ -157,8 +152,8 @@ static void run_row(const struct row *row)
         }
     }
     argv[0] = argv[1];
-    bool went = rwith_option_parse(&table, argc, argv, &settings, &operands,
-                                   &status);
+    bool went =
+        rwith_option_parse(&table, argc, argv, &settings, &operands, &status);
     if (row->want == NULL) {
         ok(!went, "%s: refused", row->name);
         is_int(status, RWITH_EXIT_USAGE, row->name);
