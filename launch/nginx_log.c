@@ -39,11 +39,15 @@ static size_t take_any_of(struct rest *rest, const char *bytes)
 /* "nginx: ", or "2026/01/31 23:59:59 " */
 static void skip_date(struct rest *rest)
 {
-    if (!take(rest, "nginx: ")) {
-        take_any_of(rest, "0123456789/");
-        take_any_of(rest, " ");
-        take_any_of(rest, "0123456789:");
-        take_any_of(rest, " ");
+    struct rest start = *rest;
+
+    if (take(rest, "nginx: ")) {
+        return;
+    }
+    if (take_any_of(rest, "0123456789") != 4 ||
+        take_any_of(rest, "0123456789/") != 6 || !take(rest, " ") ||
+        take_any_of(rest, "0123456789:") != 8 || !take(rest, " ")) {
+        *rest = start;
     }
 }
 

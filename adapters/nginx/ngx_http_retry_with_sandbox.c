@@ -250,6 +250,10 @@ ngx_http_retry_with_sandbox_piece(ngx_http_retry_with_sandbox_ctx_t *ctx,
 {
     size_t  n;
 
+    if (len == 0) {
+        return;
+    }
+
     EVP_DigestUpdate(ctx->md, data, len);
 
     n = ngx_min(len, RWITH_SANDBOX_BODY_SEEN - ctx->view.body_prefix.len);

@@ -36,6 +36,8 @@ static const struct row {
     { "control bytes", "nginx: [warn] a\x1b[31m\xffz", "a\\x1b[31m\\xffz",
       false },
     { "no level", "Segmentation fault", "Segmentation fault", false },
+    { "a name of a file", "/x/y.c:1:2: runtime error",
+      "/x/y.c:1:2: runtime error", false },
     { "empty", "", NULL, false },
     { "only a date", "2026/01/31 23:59:59 ", NULL, false },
     { "numbers that are no ids", "nginx: [error] 12 files", "12 files", false },
