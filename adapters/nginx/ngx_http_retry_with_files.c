@@ -11,8 +11,6 @@
 
 static void *ngx_http_retry_with_alloc(size_t size, void *user);
 static void ngx_http_retry_with_free(void *ptr, void *user);
-static ngx_int_t ngx_http_retry_with_read_file(ngx_conf_t *cf,
-    ngx_str_t *name, size_t max, ngx_str_t *text, ngx_file_info_t *fi);
 static ngx_int_t ngx_http_retry_with_resolve(ngx_conf_t *cf,
     ngx_str_t *name, rwith_supply *supply);
 
@@ -120,7 +118,7 @@ ngx_http_retry_with_read_fd(ngx_conf_t *cf, ngx_str_t *name, ngx_fd_t fd,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_retry_with_read_file(ngx_conf_t *cf, ngx_str_t *name, size_t max,
     ngx_str_t *text, ngx_file_info_t *fi)
 {

@@ -189,6 +189,8 @@ ngx_http_retry_with_ctx_t *ngx_http_retry_with_create_ctx(
 
 /* ngx_http_retry_with_files.c: what the configuration names */
 void ngx_http_retry_with_pool_mem(rwith_alloc *mem, ngx_pool_t *pool);
+ngx_int_t ngx_http_retry_with_read_file(ngx_conf_t *cf, ngx_str_t *name,
+    size_t max, ngx_str_t *text, ngx_file_info_t *fi);
 char *ngx_http_retry_with_supply(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_retry_with_dialect(ngx_conf_t *cf, ngx_command_t *cmd,
