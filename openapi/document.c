@@ -13,9 +13,9 @@ static const struct {
     const char *key;
     const char *method;
 } methods[] = {
-    { "get", "GET" },       { "put", "PUT" },     { "post", "POST" },
+    { "get", "GET" },       { "put", "PUT" },         { "post", "POST" },
     { "delete", "DELETE" }, { "options", "OPTIONS" }, { "head", "HEAD" },
-    { "patch", "PATCH" },   { "trace", "TRACE" }, { "query", "QUERY" },
+    { "patch", "PATCH" },   { "trace", "TRACE" },     { "query", "QUERY" },
 };
 
 /* What an operation stands in. */
@@ -41,9 +41,9 @@ static void add_targets(reader *r, const struct scope *scope,
     for (size_t i = 0; i < bases->count && r->err == RWITH_OK; i++) {
         uint32_t id;
         bool is_new = false;
-        int err = rwith_policy_add_operation(r->builder, method,
-                                             bases->paths[i],
-                                             scope->template_, &id, &is_new);
+        int err =
+            rwith_policy_add_operation(r->builder, method, bases->paths[i],
+                                       scope->template_, &id, &is_new);
 
         if (err == RWITH_ENOMEM) {
             r->err = err;
@@ -108,8 +108,7 @@ static void read_path_item(reader *r, struct scope *scope)
         rwith__tree_get(&r->arena, scope->path_item, "additionalOperations");
     if (others != NULL && others->kind == NODE_OBJECT) {
         for (tree_node *node = others->first;
-             node != NULL && rwith__reader_step(r, node);
-             node = node->next) {
+             node != NULL && rwith__reader_step(r, node); node = node->next) {
             read_operation(r, scope, rwith__tree_follow(node), node->key);
         }
     }
@@ -163,17 +162,14 @@ static void read_paths(reader *r, tree_node *root)
         }
         return;
     }
-    rwith__servers_read(r, rwith__tree_get(&r->arena, root, "servers"),
-                        &bases);
+    rwith__servers_read(r, rwith__tree_get(&r->arena, root, "servers"), &bases);
     r->security_schemes = rwith__tree_get(
-        &r->arena, rwith__refs_get(r, root, "components"),
-        "securitySchemes");
+        &r->arena, rwith__refs_get(r, root, "components"), "securitySchemes");
     for (tree_node *path = paths->first;
          path != NULL && rwith__reader_step(r, path); path = path->next) {
         if (path->key.len > 0 && path->key.ptr[0] == '/') {
             read_path(r, &scope, path, &bases);
-        } else if (path->key.len < 2 ||
-                   memcmp(path->key.ptr, "x-", 2) != 0) {
+        } else if (path->key.len < 2 || memcmp(path->key.ptr, "x-", 2) != 0) {
             rwith__reader_warn(r, path, "a path begins with a slash",
                                path->key);
         }
@@ -197,14 +193,13 @@ static void check_version(reader *r, tree_node *root)
                            "this is Swagger 2.0: convert it to OpenAPI 3 "
                            "first (swagger2openapi, for example, does that)",
                            nothing);
-    } else if (version == NULL || (version->kind != NODE_STRING &&
-                                   version->kind != NODE_NUMBER)) {
+    } else if (version == NULL ||
+               (version->kind != NODE_STRING && version->kind != NODE_NUMBER)) {
         rwith__reader_fail(r, RWITH_EFILE, root,
                            "no OpenAPI document: it has no \"openapi\" "
                            "member with a version",
                            nothing);
-    } else if (!begins(version->text, "3.0") &&
-               !begins(version->text, "3.1") &&
+    } else if (!begins(version->text, "3.0") && !begins(version->text, "3.1") &&
                !begins(version->text, "3.2")) {
         rwith__reader_fail(r, RWITH_EUNSUPPORTED, version,
                            "OpenAPI 3.0, 3.1 and 3.2 are read, not this "
@@ -268,7 +263,7 @@ static void read_text(reader *r, rwith_slice name, rwith_slice text)
 {
     if (text.len > r->options.bytes_max) {
         rwith__reader_fail(r, RWITH_ERANGE, NULL,
-                           "the document is larger than the limit", name);
+                           "the document is larger than the limit", nothing);
         return;
     }
     reader_document *document =
@@ -285,10 +280,9 @@ static void read_text(reader *r, rwith_slice name, rwith_slice text)
 
 int rwith_openapi_load(rwith_policy_builder *builder, rwith_slice name,
                        rwith_slice text, const rwith_openapi_options *options,
-                       rwith_openapi_counts *ret,
-                       rwith_openapi_problem *reterr)
+                       rwith_openapi_counts *ret, rwith_openapi_problem *reterr)
 {
-    reader r = { .builder = builder };
+    reader r = { .builder = builder, .name = name };
 
     if (options != NULL) {
         r.options = *options;

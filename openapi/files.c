@@ -148,8 +148,8 @@ static void describe(const char *path, const char *why,
     if (reterr != NULL) {
         *reterr = (rwith_openapi_problem){ .file = "" };
         snprintf(reterr->file, sizeof(reterr->file), "%s", path);
-        snprintf(reterr->diagnostic.text, sizeof(reterr->diagnostic.text),
-                 "%s", why);
+        snprintf(reterr->diagnostic.text, sizeof(reterr->diagnostic.text), "%s",
+                 why);
     }
 }
 
@@ -167,12 +167,10 @@ int rwith_openapi_load_file(rwith_policy_builder *builder, const char *path,
     }
     own.load = load_beside;
     own.load_user = &folder;
-    size_t max =
-        own.bytes_max > 0 ? own.bytes_max : RWITH_OPENAPI_BYTES_MAX;
+    size_t max = own.bytes_max > 0 ? own.bytes_max : RWITH_OPENAPI_BYTES_MAX;
     errno = 0;
-    int err = find_folder(path, &folder)
-                  ? read_file(path, max, own.mem, &text)
-                  : RWITH_EFILE;
+    int err = find_folder(path, &folder) ? read_file(path, max, own.mem, &text)
+                                         : RWITH_EFILE;
     if (err == RWITH_ERANGE) {
         describe(path, "the document is larger than the limit", reterr);
     } else if (err == RWITH_EFILE) {

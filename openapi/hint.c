@@ -8,10 +8,10 @@
 #include <string.h>
 
 #define DESCRIPTION_MAX 400
-#define SCHEMA_MAX 1024
-#define EXAMPLE_MAX 256
-#define ENUM_MAX 32
-#define JSON_DEPTH_MAX 8
+#define SCHEMA_MAX      1024
+#define EXAMPLE_MAX     256
+#define ENUM_MAX        32
+#define JSON_DEPTH_MAX  8
 
 /* JSON text in the making; once it does not fit it stays unfit. */
 struct json_text {
@@ -43,8 +43,7 @@ static void put_string(struct json_text *out, rwith_slice text)
             put(out, "\\", 1);
             put(out, text.ptr + i, 1);
         } else if (c < 0x20 || c == 0x7f) {
-            char escape[6] = { '\\', 'u', '0', '0', hex[c >> 4],
-                               hex[c & 15] };
+            char escape[6] = { '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15] };
 
             put(out, escape, sizeof(escape));
         } else {
@@ -166,9 +165,8 @@ static rwith_slice example_text(reader *r, tree_node *holder,
 
         if (examples != NULL && examples->kind == NODE_OBJECT &&
             examples->first != NULL) {
-            node = rwith__tree_get(&r->arena,
-                                   rwith__refs_follow(r, examples->first),
-                                   "value");
+            node = rwith__tree_get(
+                &r->arena, rwith__refs_follow(r, examples->first), "value");
         }
     }
     if (node == NULL) {

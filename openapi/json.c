@@ -20,6 +20,7 @@ struct json_state {
     rwith_slice text;
     size_t counted; /* bytes whose lines are counted */
     size_t line;
+    bool is_over; /* all of the text was taken */
 };
 
 static size_t line_at(struct json_state *state, size_t offset)
@@ -42,8 +43,7 @@ static size_t line_now(struct json_state *state)
 {
     size_t offset = yajl_get_bytes_consumed(state->handle);
 
-    return line_at(state,
-                   offset < state->text.len ? offset : state->text.len);
+    return line_at(state, offset < state->text.len ? offset : state->text.len);
 }
 
 /* Borrow what lies in the text; yajl's own decoding buffer is copied. */
@@ -74,8 +74,7 @@ static int on_null(void *user)
 
 static int on_boolean(void *user, int value)
 {
-    return add(user, NODE_BOOL,
-               value ? RWITH_LIT("true") : RWITH_LIT("false"));
+    return add(user, NODE_BOOL, value ? RWITH_LIT("true") : RWITH_LIT("false"));
 }
 
 static int on_number(void *user, const char *ptr, size_t len)
@@ -140,13 +139,12 @@ static void describe(struct json_state *state, size_t offset,
 {
     const char *error = state->builder.error;
 
-    if (offset > state->text.len) {
-        offset = state->text.len;
+    if (offset > state->text.len || state->is_over) {
+        offset = state->text.len; /* yajl counts from anew at the end */
     }
     if (error == NULL) {
-        error = offset == state->text.len
-                    ? "the text ends before the JSON value does"
-                    : "not well-formed JSON in UTF-8 from here on";
+        error = state->is_over ? "the text ends before the JSON value does"
+                               : "not well-formed JSON in UTF-8 from here on";
     }
     size_t len = strlen(error);
     memcpy(diag->text, error, len + 1);
@@ -178,6 +176,7 @@ int rwith__tree_read_json(tree_arena *arena, rwith_slice text,
                                 &status);
     }
     if (err == RWITH_OK && status == yajl_status_ok) {
+        state.is_over = true;
         err = rwith__json_parse(&memory, state.handle, NULL, 0, &status);
     }
     if (err == RWITH_OK && status == yajl_status_ok) {

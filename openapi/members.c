@@ -14,13 +14,13 @@ static const rwith_slice nothing = { NULL, 0 };
 /* One place in the body, with the schemas that hold there. */
 struct work {
     struct work *next;
-    struct work *outer;  /* the place around it, or what it is a choice of */
-    tree_node *first;    /* the schema it began with */
+    struct work *outer; /* the place around it, or what it is a choice of */
+    tree_node *first;   /* the schema it began with */
     schema_set set;
     uint32_t path;
     uint32_t within;
     unsigned depth;
-    bool is_same_place;  /* an alternative: outer's properties are its own */
+    bool is_same_place; /* an alternative: outer's properties are its own */
 };
 
 struct members {
@@ -76,8 +76,7 @@ static bool add_path(struct members *m, uint32_t parent,
     *ret = RWITH_MEMBERS_NONE;
     return accepted(m,
                     rwith_members_draft_path(m->draft, parent, place->kind,
-                                             place->name, place->repeats,
-                                             ret),
+                                             place->name, place->repeats, ret),
                     node);
 }
 
@@ -155,10 +154,9 @@ static size_t definitions(struct members *m, const struct work *work,
 
     for (const struct work *at = work; at != NULL; at = at->outer) {
         for (size_t i = 0; i < at->set.count && count < max; i++) {
-            tree_node *properties = rwith__tree_get(
-                &m->r->arena, at->set.schemas[i], "properties");
-            tree_node *node =
-                rwith__tree_find(&m->r->arena, properties, name);
+            tree_node *properties =
+                rwith__tree_get(&m->r->arena, at->set.schemas[i], "properties");
+            tree_node *node = rwith__tree_find(&m->r->arena, properties, name);
 
             m->r->counts.steps++;
             if (node != NULL && node->kind == NODE_OBJECT) {
@@ -195,8 +193,7 @@ static tree_node *xml_of(struct members *m, tree_node *schema)
         return NULL;
     }
     for (size_t i = 0; i < set.count; i++) {
-        tree_node *xml =
-            rwith__tree_get(&m->r->arena, set.schemas[i], "xml");
+        tree_node *xml = rwith__tree_get(&m->r->arena, set.schemas[i], "xml");
 
         if (xml != NULL) {
             return xml;
@@ -280,10 +277,9 @@ static struct place place_of(struct members *m, rwith_slice name,
 static bool is_judged_in_form(struct members *m, rwith_slice name,
                               tree_node *schema)
 {
-    tree_node *encoding =
-        rwith__tree_find(&m->r->arena,
-                         rwith__tree_get(&m->r->arena, m->media, "encoding"),
-                         name);
+    tree_node *encoding = rwith__tree_find(
+        &m->r->arena, rwith__tree_get(&m->r->arena, m->media, "encoding"),
+        name);
 
     if (m->format != RWITH_BODY_FORM) {
         return true;
@@ -301,12 +297,10 @@ static bool names(tree_node *required, rwith_slice name)
     if (required == NULL || required->kind != NODE_ARRAY) {
         return false;
     }
-    for (tree_node *node = required->first; node != NULL;
-         node = node->next) {
+    for (tree_node *node = required->first; node != NULL; node = node->next) {
         const tree_node *word = rwith__tree_follow(node);
 
-        if (word->kind == NODE_STRING &&
-            rwith_slice_equal(word->text, name)) {
+        if (word->kind == NODE_STRING && rwith_slice_equal(word->text, name)) {
             return true;
         }
     }
@@ -320,8 +314,8 @@ static bool is_needed_anyway(struct members *m, const struct work *work,
     while (work->is_same_place) {
         work = work->outer;
         for (size_t i = 0; i < work->set.count; i++) {
-            tree_node *required = rwith__tree_get(
-                &m->r->arena, work->set.schemas[i], "required");
+            tree_node *required =
+                rwith__tree_get(&m->r->arena, work->set.schemas[i], "required");
 
             m->r->counts.steps +=
                 1u + (required != NULL ? (uint32_t)required->count : 0u);
@@ -336,8 +330,7 @@ static bool is_needed_anyway(struct members *m, const struct work *work,
 static bool add_need(struct members *m, struct work *work, tree_node *word)
 {
     tree_node *defined[DEFINITION_MAX];
-    size_t count =
-        definitions(m, work, word->text, defined, DEFINITION_MAX);
+    size_t count = definitions(m, work, word->text, defined, DEFINITION_MAX);
     tree_node *schema = count > 0 ? defined[0] : NULL;
     uint32_t path;
 
@@ -367,14 +360,11 @@ static bool add_need(struct members *m, struct work *work, tree_node *word)
         return true;
     }
     rwith_hint hint = rwith__hint_of(m->r, NULL, schema);
-    return accepted(m,
-                    rwith_members_draft_need(m->draft, work->within, path,
-                                             &hint),
-                    word);
+    return accepted(
+        m, rwith_members_draft_need(m->draft, work->within, path, &hint), word);
 }
 
-static bool add_needs(struct members *m, struct work *work,
-                      tree_node *schema)
+static bool add_needs(struct members *m, struct work *work, tree_node *schema)
 {
     tree_node *required = rwith__tree_get(&m->r->arena, schema, "required");
 
@@ -387,8 +377,7 @@ static bool add_needs(struct members *m, struct work *work,
                            nothing);
         return true;
     }
-    for (tree_node *node = required->first; node != NULL;
-         node = node->next) {
+    for (tree_node *node = required->first; node != NULL; node = node->next) {
         tree_node *word = rwith__tree_follow(node);
 
         if (!rwith__reader_step(m->r, node)) {
@@ -402,13 +391,11 @@ static bool add_needs(struct members *m, struct work *work,
 }
 
 /* Where the elements of an array are: one or two steps below. */
-static bool push_xml_items(struct members *m, struct work *work,
-                           uint32_t path, tree_node *schema,
-                           rwith_slice name)
+static bool push_xml_items(struct members *m, struct work *work, uint32_t path,
+                           tree_node *schema, rwith_slice name)
 {
     tree_node *items = items_of(m, schema);
-    struct place place = { RWITH_MEMBER_NAME, xml_name(m, items, name),
-                           true };
+    struct place place = { RWITH_MEMBER_NAME, xml_name(m, items, name), true };
     uint32_t inner = path;
 
     if (items == NULL) {
@@ -425,8 +412,7 @@ static bool add_property(struct members *m, struct work *work,
                          tree_node *property)
 {
     tree_node *defined[DEFINITION_MAX];
-    size_t count =
-        definitions(m, work, property->key, defined, DEFINITION_MAX);
+    size_t count = definitions(m, work, property->key, defined, DEFINITION_MAX);
     bool has_needs = false;
     uint32_t path;
 
@@ -450,19 +436,16 @@ static bool add_property(struct members *m, struct work *work,
 static bool add_properties(struct members *m, struct work *work,
                            tree_node *schema)
 {
-    tree_node *properties =
-        rwith__tree_get(&m->r->arena, schema, "properties");
+    tree_node *properties = rwith__tree_get(&m->r->arena, schema, "properties");
 
     if (properties == NULL || properties->kind != NODE_OBJECT) {
         return true;
     }
-    for (tree_node *node = properties->first; node != NULL;
-         node = node->next) {
+    for (tree_node *node = properties->first; node != NULL; node = node->next) {
         if (m->is_full) {
             return true;
         }
-        if (!rwith__reader_step(m->r, node) ||
-            !add_property(m, work, node)) {
+        if (!rwith__reader_step(m->r, node) || !add_property(m, work, node)) {
             return false;
         }
     }
@@ -501,8 +484,8 @@ static bool is_free_choice(struct members *m, tree_node *list)
     return (needed & ~offered) == 0;
 }
 
-static bool add_choice(struct members *m, struct work *work,
-                       tree_node *schema, const char *keyword)
+static bool add_choice(struct members *m, struct work *work, tree_node *schema,
+                       const char *keyword)
 {
     tree_node *list = rwith__tree_get(&m->r->arena, schema, keyword);
     uint32_t choice = RWITH_MEMBERS_NONE;
@@ -519,8 +502,8 @@ static bool add_choice(struct members *m, struct work *work,
         return m->r->err == RWITH_OK;
     }
     if (!accepted(m,
-                  rwith_members_draft_choice(m->draft, work->within,
-                                             work->path, &choice),
+                  rwith_members_draft_choice(m->draft, work->within, work->path,
+                                             &choice),
                   list)) {
         return false;
     }
@@ -530,8 +513,8 @@ static bool add_choice(struct members *m, struct work *work,
         unsigned shapes = rwith__schema_shapes(m->r, node);
 
         if (!accepted(m,
-                      rwith_members_draft_alternative(m->draft, choice,
-                                                      shapes, &alternative),
+                      rwith_members_draft_alternative(m->draft, choice, shapes,
+                                                      &alternative),
                       node)) {
             return false;
         }
@@ -547,8 +530,12 @@ static bool add_choice(struct members *m, struct work *work,
 static void warn_of_others(struct members *m, tree_node *schema)
 {
     static const char *const keywords[] = {
-        "patternProperties", "dependentRequired", "dependentSchemas",
-        "dependencies",      "if",                "prefixItems",
+        "patternProperties",
+        "dependentRequired",
+        "dependentSchemas",
+        "dependencies",
+        "if",
+        "prefixItems",
         "$dynamicRef",
     };
 
@@ -563,15 +550,13 @@ static void warn_of_others(struct members *m, tree_node *schema)
     }
 }
 
-static bool add_schema(struct members *m, struct work *work,
-                       tree_node *schema)
+static bool add_schema(struct members *m, struct work *work, tree_node *schema)
 {
-    bool is_nested = m->format == RWITH_BODY_JSON ||
-                     m->format == RWITH_BODY_XML;
+    bool is_nested =
+        m->format == RWITH_BODY_JSON || m->format == RWITH_BODY_XML;
 
     warn_of_others(m, schema);
-    if (!add_needs(m, work, schema) ||
-        !add_choice(m, work, schema, "oneOf") ||
+    if (!add_needs(m, work, schema) || !add_choice(m, work, schema, "oneOf") ||
         !add_choice(m, work, schema, "anyOf")) {
         return false;
     }
@@ -583,8 +568,7 @@ static bool add_schema(struct members *m, struct work *work,
         return false;
     }
     return add_properties(m, work, schema) &&
-           add_every(m, work, schema, "additionalProperties",
-                     RWITH_MEMBER_ANY);
+           add_every(m, work, schema, "additionalProperties", RWITH_MEMBER_ANY);
 }
 
 /*

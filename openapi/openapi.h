@@ -19,21 +19,21 @@
 extern "C" {
 #endif
 
-#define RWITH_OPENAPI_BYTES_MAX ((size_t)256 * 1024 * 1024)
-#define RWITH_OPENAPI_MEMORY_MAX ((size_t)1024 * 1024 * 1024)
-#define RWITH_OPENAPI_DEPTH_MAX 256
-#define RWITH_OPENAPI_DOCUMENT_MAX 256
-#define RWITH_OPENAPI_REF_CHAIN_MAX 64
-#define RWITH_OPENAPI_ALIAS_MAX 1000000
-#define RWITH_OPENAPI_STEP_MAX ((uint64_t)100 * 1000 * 1000)
-#define RWITH_OPENAPI_ALTERNATIVE_MAX 1024 /**< of one oneOf or anyOf */
-#define RWITH_OPENAPI_WARNING_MAX 10000    /**< told; more are counted */
-#define RWITH_OPENAPI_BASE_MAX 64          /**< base paths of one operation */
+#define RWITH_OPENAPI_BYTES_MAX       ((size_t)256 * 1024 * 1024)
+#define RWITH_OPENAPI_MEMORY_MAX      ((size_t)1024 * 1024 * 1024)
+#define RWITH_OPENAPI_DEPTH_MAX       256
+#define RWITH_OPENAPI_DOCUMENT_MAX    256
+#define RWITH_OPENAPI_REF_CHAIN_MAX   64
+#define RWITH_OPENAPI_ALIAS_MAX       1000000
+#define RWITH_OPENAPI_STEP_MAX        ((uint64_t)100 * 1000 * 1000)
+#define RWITH_OPENAPI_ALTERNATIVE_MAX 1024  /**< of one oneOf or anyOf */
+#define RWITH_OPENAPI_WARNING_MAX     10000 /**< told; more are counted */
+#define RWITH_OPENAPI_BASE_MAX        64    /**< base paths of one operation */
 
 /** A place in a document, and what is the matter there. */
 typedef struct rwith_openapi_problem {
-    char file[256];     /**< as it was named, or relative to the first */
-    char pointer[512];  /**< JSON Pointer; long ones are cut in front */
+    char file[256];    /**< as it was named, or relative to the first */
+    char pointer[512]; /**< JSON Pointer; long ones are cut in front */
     rwith_diagnostic diagnostic; /**< line, perhaps column, and a sentence;
                                       bytes of the document are escaped */
 } rwith_openapi_problem;
@@ -46,18 +46,18 @@ typedef struct rwith_openapi_text {
 
 /** How a document is read.  All zero: the defaults. */
 typedef struct rwith_openapi_options {
-    const rwith_alloc *mem;  /**< NULL: malloc.  libyaml has its own */
+    const rwith_alloc *mem; /**< NULL: malloc.  libyaml has its own */
     bool has_base_path;
-    rwith_slice base_path;   /**< instead of those of "servers" */
+    rwith_slice base_path; /**< instead of those of "servers" */
 
-    size_t bytes_max;        /**< all documents together */
-    size_t memory_max;       /**< the trees of all documents together */
-    size_t depth_max;        /**< objects and arrays inside each other */
-    size_t document_max;     /**< files referred to, the first included */
-    size_t ref_chain_max;    /**< "$ref"s that lead to each other */
-    size_t alias_max;        /**< YAML aliases */
-    uint64_t step_max;       /**< work: schemas looked at, references
-                                  followed; bounds the time */
+    size_t bytes_max;     /**< all documents together */
+    size_t memory_max;    /**< the trees of all documents together */
+    size_t depth_max;     /**< objects and arrays inside each other */
+    size_t document_max;  /**< files referred to, the first included */
+    size_t ref_chain_max; /**< "$ref"s that lead to each other */
+    size_t alias_max;     /**< YAML aliases */
+    uint64_t step_max;    /**< work: schemas looked at, references
+                               followed; bounds the time */
 
     /**
      * Give the bytes of a file.

@@ -61,15 +61,13 @@ reader_document *rwith__reader_document_of(reader *r, const tree_node *node)
 static void describe(reader *r, const tree_node *node, const char *text,
                      rwith_slice what, rwith_openapi_problem *ret)
 {
-    rwith_slice name = { NULL, 0 };
+    rwith_slice name = r->name;
 
     *ret = (rwith_openapi_problem){ .file = "" };
     if (node != NULL) {
         name = rwith__reader_document_of(r, node)->name;
         rwith__tree_pointer(node, ret->pointer, sizeof(ret->pointer));
         ret->diagnostic.line = node->line;
-    } else if (r->documents != NULL) {
-        name = r->documents->name;
     }
     rwith_trust_escape(name, ret->file, sizeof(ret->file));
     struct sentence sentence = { ret->diagnostic.text, 0,
@@ -83,8 +81,8 @@ static void describe(reader *r, const tree_node *node, const char *text,
 void rwith__reader_warn(reader *r, const tree_node *node, const char *text,
                         rwith_slice what)
 {
-    uint64_t *told = rwith__reader_remember(r, &r->warned, node,
-                                            (uint64_t)(uintptr_t)text);
+    uint64_t *told =
+        rwith__reader_remember(r, &r->warned, node, (uint64_t)(uintptr_t)text);
 
     if (told == NULL || *told != 0) {
         return;
@@ -137,11 +135,11 @@ bool rwith__reader_step(reader *r, const tree_node *node)
     return r->err == RWITH_OK;
 }
 
-static struct reader_set_entry *set_slot(const reader_set *set,
-                                         const void *key, uint64_t extra)
+static struct reader_set_entry *set_slot(const reader_set *set, const void *key,
+                                         uint64_t extra)
 {
-    uint64_t mixed = ((uint64_t)(uintptr_t)key ^ extra << 1) *
-                     UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t mixed =
+        ((uint64_t)(uintptr_t)key ^ extra << 1) * UINT64_C(0x9e3779b97f4a7c15);
     size_t i = (size_t)(mixed >> 32) & set->mask;
 
     while (set->slots[i].key != NULL &&
@@ -174,8 +172,8 @@ static bool set_grow(reader *r, reader_set *set)
     return true;
 }
 
-uint64_t *rwith__reader_remember(reader *r, reader_set *set,
-                                 const void *key, uint64_t extra)
+uint64_t *rwith__reader_remember(reader *r, reader_set *set, const void *key,
+                                 uint64_t extra)
 {
     if (set->mask == 0 || set->count * 2 > set->mask) {
         if (!set_grow(r, set)) {
@@ -200,32 +198,47 @@ static bool ends_with(rwith_slice text, const char *suffix)
                (rwith_slice){ suffix, len });
 }
 
-/* JSON when it begins so; YAML otherwise, and for what is named so. */
+static bool begins_as_json(rwith_slice text)
+{
+    size_t at = 0;
+
+    while (at < text.len && (text.ptr[at] == ' ' || text.ptr[at] == '\t' ||
+                             text.ptr[at] == '\r' || text.ptr[at] == '\n')) {
+        at++;
+    }
+    return at < text.len && (text.ptr[at] == '{' || text.ptr[at] == '[');
+}
+
+/*
+ * JSON when it begins so, YAML otherwise.  What is named as YAML may be a
+ * flow mapping that is no JSON; the error of a text that is neither is that
+ * of its JSON.
+ */
 static int read_text(reader *r, rwith_slice name, rwith_slice text,
                      tree_node **ret, const tree_node **reterr_at,
                      rwith_diagnostic *reterr_diag)
 {
     tree_limits limits = { r->options.depth_max, r->options.alias_max };
-    size_t at = 0;
+    const tree_node *at;
+    rwith_diagnostic diag;
+    int err;
 
     if (text.len >= 3 && memcmp(text.ptr, "\xef\xbb\xbf", 3) == 0) {
         text = (rwith_slice){ text.ptr + 3, text.len - 3 };
     }
-    while (at < text.len && strchr(" \t\r\n", text.ptr[at]) != NULL &&
-           text.ptr[at] != '\0') {
-        at++;
+    if (!begins_as_json(text)) {
+        return rwith__tree_read_yaml(&r->arena, text, &limits, ret, reterr_at,
+                                     reterr_diag);
     }
-    if (at < text.len && (text.ptr[at] == '{' || text.ptr[at] == '[')) {
-        int err = rwith__tree_read_json(&r->arena, text, &limits, ret,
-                                        reterr_at, reterr_diag);
-
-        if (err != RWITH_EFILE ||
-            (!ends_with(name, ".yaml") && !ends_with(name, ".yml"))) {
-            return err;
-        }
+    err = rwith__tree_read_json(&r->arena, text, &limits, ret, reterr_at,
+                                reterr_diag);
+    if (err == RWITH_EFILE &&
+        (ends_with(name, ".yaml") || ends_with(name, ".yml")) &&
+        rwith__tree_read_yaml(&r->arena, text, &limits, ret, &at, &diag) ==
+            RWITH_OK) {
+        err = RWITH_OK;
     }
-    return rwith__tree_read_yaml(&r->arena, text, &limits, ret, reterr_at,
-                                 reterr_diag);
+    return err;
 }
 
 /* An error inside a text: the node that was open tells the pointer. */
@@ -251,8 +264,7 @@ reader_document *rwith__reader_open(reader *r, const tree_node *from,
 {
     const tree_node *at = NULL;
     rwith_diagnostic diag = { 0, 0, "" };
-    reader_document *document = rwith__tree_take(&r->arena,
-                                                 sizeof(*document));
+    reader_document *document = rwith__tree_take(&r->arena, sizeof(*document));
 
     if (document == NULL) {
         rwith__reader_no_memory(r, from);

@@ -19,7 +19,7 @@ typedef struct reader_document {
     rwith_slice name; /* for people */
     tree_node *root;  /* NULL: it cannot be read; that was warned about */
     rwith_openapi_text text; /* ptr NULL: borrowed */
-    tree_node **anchors; /* nodes with "$anchor"; NULL: not looked for */
+    tree_node **anchors;     /* nodes with "$anchor"; NULL: not looked for */
     size_t anchor_count;
 } reader_document;
 
@@ -35,11 +35,12 @@ typedef struct reader {
     rwith_openapi_options options; /* limits filled in */
     tree_arena arena;
     reader_document *documents; /* the first one first */
+    rwith_slice name; /* of the first document, as the caller has it */
     rwith_openapi_counts counts;
     bool is_31; /* or later: schemas are JSON Schema 2020-12 */
     reader_set warned;
-    reader_set needs;  /* schema -> may it need anything */
-    reader_set bodies; /* schema and format -> members */
+    reader_set needs;      /* schema -> may it need anything */
+    reader_set bodies;     /* schema and format -> members */
     reader_set operations; /* operation -> path node */
     tree_node *security_schemes;
 
@@ -64,8 +65,8 @@ bool rwith__reader_step(reader *r, const tree_node *node);
 
 /** The value remembered for a key, made (as 0) if it is not there.
  * NULL: no memory, noted. */
-uint64_t *rwith__reader_remember(reader *r, reader_set *set,
-                                 const void *key, uint64_t extra);
+uint64_t *rwith__reader_remember(reader *r, reader_set *set, const void *key,
+                                 uint64_t extra);
 
 /** Read a text as a further document. @return NULL: noted or warned about */
 reader_document *rwith__reader_open(reader *r, const tree_node *from,

@@ -26,9 +26,8 @@ static rwith_slice percent_decode(rwith_slice in, char *buf)
     size_t len = 0;
 
     for (size_t i = 0; i < in.len; i++) {
-        int high = in.ptr[i] == '%' && i + 2 < in.len
-                       ? hex_value(in.ptr[i + 1])
-                       : -1;
+        int high =
+            in.ptr[i] == '%' && i + 2 < in.len ? hex_value(in.ptr[i + 1]) : -1;
         int low = high >= 0 ? hex_value(in.ptr[i + 2]) : -1;
 
         if (low >= 0) {
@@ -58,8 +57,7 @@ static rwith_slice pointer_decode(char *buf, size_t len)
     return (rwith_slice){ buf, out };
 }
 
-static tree_node *element_at(reader *r, tree_node *array,
-                             rwith_slice position)
+static tree_node *element_at(reader *r, tree_node *array, rwith_slice position)
 {
     size_t index = 0;
 
@@ -152,8 +150,7 @@ static tree_node *find_anchor(reader *r, reader_document *document,
         if (!rwith__reader_step(r, node)) {
             return NULL;
         }
-        if (node->kind == NODE_STRING &&
-            rwith_slice_equal(node->text, name)) {
+        if (node->kind == NODE_STRING && rwith_slice_equal(node->text, name)) {
             return node->parent;
         }
     }
@@ -233,8 +230,7 @@ static bool join(const reader_document *from, rwith_slice ref, char *buf,
         folder--;
     }
     *ret = (rwith_slice){ buf, 0 };
-    if (!append_segments((rwith_slice){ from->path.ptr, folder }, buf,
-                         &len) ||
+    if (!append_segments((rwith_slice){ from->path.ptr, folder }, buf, &len) ||
         !append_segments(ref, buf, &len)) {
         return false;
     }
@@ -301,9 +297,8 @@ static reader_document *document_of_ref(reader *r, const tree_node *node,
     }
     if (has_scheme(file) ||
         (file.len > 1 && file.ptr[0] == '/' && file.ptr[1] == '/')) {
-        rwith__reader_warn(r, node,
-                           "a reference to another server is not followed",
-                           file);
+        rwith__reader_warn(
+            r, node, "a reference to another server is not followed", file);
         return NULL;
     }
     if (!join(from, file, buf, &path)) {
@@ -329,8 +324,7 @@ tree_node *rwith__refs_target(reader *r, tree_node *node)
 
     if (ref == NULL || ref->kind != NODE_STRING ||
         ref->text.len > sizeof(buf)) {
-        rwith__reader_warn(r, node, "\"$ref\" is not a usable string",
-                           nothing);
+        rwith__reader_warn(r, node, "\"$ref\" is not a usable string", nothing);
         return NULL;
     }
     rwith_slice text = ref->text;
@@ -342,12 +336,11 @@ tree_node *rwith__refs_target(reader *r, tree_node *node)
         return NULL;
     }
     size_t skip = file_len + (hash != NULL);
-    rwith_slice fragment = percent_decode(
-        (rwith_slice){ text.ptr + skip, text.len - skip }, buf);
-    tree_node *target =
-        fragment.len > 0 && fragment.ptr[0] != '/'
-            ? find_anchor(r, document, fragment)
-            : walk(r, document->root, buf, fragment.len);
+    rwith_slice fragment =
+        percent_decode((rwith_slice){ text.ptr + skip, text.len - skip }, buf);
+    tree_node *target = fragment.len > 0 && fragment.ptr[0] != '/'
+                            ? find_anchor(r, document, fragment)
+                            : walk(r, document->root, buf, fragment.len);
     if (target == NULL) {
         rwith__reader_warn(r, ref, "a reference to what is not there", text);
     }

@@ -25,18 +25,16 @@ static void add_media(reader *r, tree_node *media,
     if (node == NULL) {
         return;
     }
-    if (format == RWITH_BODY_OTHER && range.len > 0 &&
-        range.ptr[last] == '*') {
+    if (format == RWITH_BODY_OTHER && range.len > 0 && range.ptr[last] == '*') {
         format = RWITH_BODY_JSON; /* names of other formats may differ */
     }
     uint32_t members = rwith__members_read(r, node, format);
     for (size_t i = 0; i < targets->count && r->err == RWITH_OK; i++) {
-        int err = rwith_policy_add_media(r->builder, targets->ids[i], range,
-                                         RWITH_BODY_FORMAT_BIT(format),
-                                         members);
+        int err =
+            rwith_policy_add_media(r->builder, targets->ids[i], range,
+                                   RWITH_BODY_FORMAT_BIT(format), members);
 
-        if (err == RWITH_EINVAL || err == RWITH_EFULL ||
-            err == RWITH_ERANGE) {
+        if (err == RWITH_EINVAL || err == RWITH_EFULL || err == RWITH_ERANGE) {
             rwith__reader_warn(r, media, "no media type; not judged", range);
             return;
         }
@@ -46,14 +44,12 @@ static void add_media(reader *r, tree_node *media,
     }
 }
 
-static void require(reader *r, tree_node *body,
-                    const reader_targets *targets)
+static void require(reader *r, tree_node *body, const reader_targets *targets)
 {
     rwith_hint hint = rwith__hint_of(r, body, NULL);
 
     for (size_t i = 0; i < targets->count && r->err == RWITH_OK; i++) {
-        int err =
-            rwith_policy_require_body(r->builder, targets->ids[i], &hint);
+        int err = rwith_policy_require_body(r->builder, targets->ids[i], &hint);
 
         if (err != RWITH_OK) {
             r->err = err;
@@ -62,8 +58,7 @@ static void require(reader *r, tree_node *body,
 }
 
 void rwith__request_body_read(reader *r, tree_node *operation,
-                              rwith_slice method,
-                              const reader_targets *targets)
+                              rwith_slice method, const reader_targets *targets)
 {
     tree_node *body = rwith__refs_get(r, operation, "requestBody");
 
@@ -71,13 +66,11 @@ void rwith__request_body_read(reader *r, tree_node *operation,
         return;
     }
     if (has_no_body(method)) {
-        rwith__reader_warn(r, body,
-                           "a request body of this method is not judged",
-                           method);
+        rwith__reader_warn(
+            r, body, "a request body of this method is not judged", method);
         return;
     }
-    if (rwith__tree_is_true(
-            rwith__tree_get(&r->arena, body, "required"))) {
+    if (rwith__tree_is_true(rwith__tree_get(&r->arena, body, "required"))) {
         require(r, body, targets);
     }
     tree_node *content = rwith__tree_get(&r->arena, body, "content");
@@ -87,8 +80,7 @@ void rwith__request_body_read(reader *r, tree_node *operation,
         return;
     }
     for (tree_node *media = content->first;
-         media != NULL && rwith__reader_step(r, media);
-         media = media->next) {
+         media != NULL && rwith__reader_step(r, media); media = media->next) {
         add_media(r, media, targets);
     }
 }

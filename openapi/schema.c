@@ -122,8 +122,7 @@ static unsigned own_shapes(reader *r, tree_node *schema)
     if (type->kind == NODE_STRING) {
         shapes = shape_of_type(type->text);
     } else if (type->kind == NODE_ARRAY) {
-        for (tree_node *node = type->first; node != NULL;
-             node = node->next) {
+        for (tree_node *node = type->first; node != NULL; node = node->next) {
             tree_node *word = rwith__tree_follow(node);
 
             if (word->kind == NODE_STRING) {
@@ -131,8 +130,7 @@ static unsigned own_shapes(reader *r, tree_node *schema)
             }
         }
     }
-    if (rwith__tree_is_true(
-            rwith__tree_get(&r->arena, schema, "nullable"))) {
+    if (rwith__tree_is_true(rwith__tree_get(&r->arena, schema, "nullable"))) {
         shapes |= RWITH_SHAPE_SCALAR;
     }
     return shapes != 0 ? shapes : RWITH_SHAPE_ALL;
@@ -163,9 +161,9 @@ bool rwith__schema_is_object(reader *r, tree_node *schema)
     }
     for (size_t i = 0; i < set.count; i++) {
         shapes &= own_shapes(r, set.schemas[i]);
-        has_properties = has_properties ||
-                         rwith__tree_get(&r->arena, set.schemas[i],
-                                         "properties") != NULL;
+        has_properties =
+            has_properties ||
+            rwith__tree_get(&r->arena, set.schemas[i], "properties") != NULL;
     }
     if (shapes == RWITH_SHAPE_ALL) {
         return has_properties;
@@ -201,7 +199,7 @@ struct closure {
     size_t count, capacity;
     struct edge {
         uint32_t from, to;
-    } *edges;
+    } * edges;
     size_t edge_count, edge_capacity;
     bool *has; /* made at the end */
 };
@@ -234,12 +232,11 @@ static void *grow(reader *r, void *old, size_t count, size_t *capacity,
     return bigger;
 }
 
-static bool closure_node(reader *r, struct closure *closure,
-                         tree_node *schema, uint64_t *answer)
+static bool closure_node(reader *r, struct closure *closure, tree_node *schema,
+                         uint64_t *answer)
 {
-    tree_node **nodes =
-        grow(r, closure->nodes, closure->count, &closure->capacity,
-             sizeof(tree_node *));
+    tree_node **nodes = grow(r, closure->nodes, closure->count,
+                             &closure->capacity, sizeof(tree_node *));
 
     if (nodes == NULL) {
         return false;
@@ -253,9 +250,8 @@ static bool closure_node(reader *r, struct closure *closure,
 static bool add_edge(reader *r, struct closure *closure, size_t from,
                      uint32_t to)
 {
-    struct edge *edges =
-        grow(r, closure->edges, closure->edge_count, &closure->edge_capacity,
-             sizeof(struct edge));
+    struct edge *edges = grow(r, closure->edges, closure->edge_count,
+                              &closure->edge_capacity, sizeof(struct edge));
 
     if (edges == NULL) {
         return false;
@@ -283,8 +279,7 @@ static bool closure_lead(reader *r, struct closure *closure, size_t from,
     if (*answer == ANSWER_YES) {
         return add_edge(r, closure, from, LEADS_TO_NEEDS);
     }
-    if (*answer == ANSWER_NONE &&
-        !closure_node(r, closure, schema, answer)) {
+    if (*answer == ANSWER_NONE && !closure_node(r, closure, schema, answer)) {
         return false;
     }
     return add_edge(r, closure, from, (uint32_t)(*answer - ANSWER_PENDING));
@@ -327,8 +322,7 @@ static bool closure_expand(reader *r, struct closure *closure, size_t from)
         }
     }
     if (rwith__tree_get(&r->arena, schema, "$ref") != NULL) {
-        return closure_lead(r, closure, from,
-                            rwith__refs_follow(r, schema));
+        return closure_lead(r, closure, from, rwith__refs_follow(r, schema));
     }
     return true;
 }

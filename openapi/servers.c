@@ -26,8 +26,8 @@ static rwith_slice path_of_url(rwith_slice url)
     if (at == 0 && url.len >= 2 && memcmp(url.ptr, "//", 2) == 0) {
         at = 2;
     }
-    while (at > 0 && at < url.len && url.ptr[at] != '/' &&
-           url.ptr[at] != '?' && url.ptr[at] != '#') {
+    while (at > 0 && at < url.len && url.ptr[at] != '/' && url.ptr[at] != '?' &&
+           url.ptr[at] != '#') {
         at++;
     }
     size_t end = at;
@@ -113,8 +113,8 @@ static bool replace(rwith_slice url, size_t begin, size_t end,
 }
 
 /* Values are many only where they change the path. */
-static void expand(reader *r, tree_node *server, rwith_slice url,
-                   size_t from, unsigned depth, reader_bases *bases)
+static void expand(reader *r, tree_node *server, rwith_slice url, size_t from,
+                   unsigned depth, reader_bases *bases)
 {
     char buf[URL_MAX];
     size_t begin, end;
@@ -150,10 +150,9 @@ static void expand(reader *r, tree_node *server, rwith_slice url,
         }
         return;
     }
-    if (given == NULL || given->kind >= NODE_ARRAY ||
-        given->text.ptr == NULL) {
-        rwith__reader_warn(r, server,
-                           "a variable of the URL has no default", name);
+    if (given == NULL || given->kind >= NODE_ARRAY || given->text.ptr == NULL) {
+        rwith__reader_warn(r, server, "a variable of the URL has no default",
+                           name);
         expand(r, server, url, end, depth + 1, bases);
         return;
     }
@@ -185,8 +184,7 @@ void rwith__servers_read(reader *r, tree_node *servers, reader_bases *ret)
                 return;
             }
             if (url.len > URL_MAX) {
-                rwith__reader_warn(r, server, "the URL is too long",
-                                   nothing);
+                rwith__reader_warn(r, server, "the URL is too long", nothing);
             } else {
                 expand(r, server, url, 0, 0, ret);
             }

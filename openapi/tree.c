@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define BLOCK_SIZE ((size_t)256 * 1024)
-#define ALIGN (sizeof(void *))
+#define ALIGN      (sizeof(void *))
 #define LINEAR_MAX 12 /* members looked through one by one */
 
 struct tree_block {
@@ -197,8 +197,7 @@ tree_node *rwith__tree_add(tree_builder *builder, node_kind kind,
         builder->error = "nested too deep";
         return NULL;
     }
-    if (builder->open != NULL &&
-        builder->open->count == (1u << 29) - 1) {
+    if (builder->open != NULL && builder->open->count == (1u << 29) - 1) {
         builder->error = "too many values in one place";
         return NULL;
     }
@@ -298,9 +297,8 @@ rwith_slice rwith__tree_text(tree_arena *arena, tree_node *object,
 {
     const tree_node *node = rwith__tree_get(arena, object, key);
 
-    return node != NULL && node->kind == NODE_STRING
-               ? node->text
-               : (rwith_slice){ NULL, 0 };
+    return node != NULL && node->kind == NODE_STRING ? node->text
+                                                     : (rwith_slice){ NULL, 0 };
 }
 
 bool rwith__tree_is_true(const tree_node *node)
@@ -358,9 +356,8 @@ size_t rwith__tree_pointer(const tree_node *node, char *buf, size_t buf_len)
     bool fits = true;
 
     while (fits && node != NULL && node->parent != NULL) {
-        fits = node->parent->kind == NODE_OBJECT
-                   ? put_key(buf, &at, node->key)
-                   : put_position(buf, &at, node);
+        fits = node->parent->kind == NODE_OBJECT ? put_key(buf, &at, node->key)
+                                                 : put_position(buf, &at, node);
         fits = fits && put_back(buf, &at, "/", 1);
         node = node->parent;
     }

@@ -83,7 +83,7 @@ typedef struct tree_builder {
     tree_node **last; /* per depth: the last member, so that adding is O(1) */
     size_t depth;
     const tree_limits *limits;
-    rwith_slice key; /* of the next member */
+    rwith_slice key;   /* of the next member */
     const char *error; /* a sentence; NULL: out of memory */
 } tree_builder;
 
@@ -93,7 +93,8 @@ tree_node *rwith__tree_add(tree_builder *builder, node_kind kind,
                            rwith_slice text, size_t line);
 bool rwith__tree_close(tree_builder *builder);
 
-/* --- asking ---------------------------------------------------------------- */
+/* --- asking ----------------------------------------------------------------
+ */
 
 /** @a node, or what an alias stands for; NULL stays NULL. */
 tree_node *rwith__tree_follow(tree_node *node);

@@ -35,10 +35,10 @@ static const struct {
     node_kind kind;
     const char *text;
 } words[] = {
-    { "", NODE_NULL, "" },          { "~", NODE_NULL, "" },
-    { "null", NODE_NULL, "" },      { "Null", NODE_NULL, "" },
-    { "NULL", NODE_NULL, "" },      { "true", NODE_BOOL, "true" },
-    { "True", NODE_BOOL, "true" },  { "TRUE", NODE_BOOL, "true" },
+    { "", NODE_NULL, "" },           { "~", NODE_NULL, "" },
+    { "null", NODE_NULL, "" },       { "Null", NODE_NULL, "" },
+    { "NULL", NODE_NULL, "" },       { "true", NODE_BOOL, "true" },
+    { "True", NODE_BOOL, "true" },   { "TRUE", NODE_BOOL, "true" },
     { "false", NODE_BOOL, "false" }, { "False", NODE_BOOL, "false" },
     { "FALSE", NODE_BOOL, "false" },
 };
@@ -130,8 +130,8 @@ static bool takes_key(struct yaml_state *state)
 {
     tree_builder *builder = &state->builder;
     bool *wants = &state->wants_key[builder->depth];
-    bool is_key = builder->open != NULL &&
-                  builder->open->kind == NODE_OBJECT && *wants;
+    bool is_key =
+        builder->open != NULL && builder->open->kind == NODE_OBJECT && *wants;
 
     *wants = !is_key;
     return is_key;
@@ -152,10 +152,8 @@ static bool on_scalar(struct yaml_state *state, const yaml_event_t *event)
         !rwith__tree_copy(state->builder.arena, text, &kept)) {
         return false;
     }
-    tree_node *node =
-        rwith__tree_add(&state->builder, kind, kept, state->line);
-    return node != NULL &&
-           anchor_add(state, event->data.scalar.anchor, node);
+    tree_node *node = rwith__tree_add(&state->builder, kind, kept, state->line);
+    return node != NULL && anchor_add(state, event->data.scalar.anchor, node);
 }
 
 static bool on_alias(struct yaml_state *state, const yaml_event_t *event)
@@ -289,11 +287,9 @@ static bool on_event(struct yaml_state *state, const yaml_event_t *event)
     case YAML_ALIAS_EVENT:
         return on_alias(state, event);
     case YAML_MAPPING_START_EVENT:
-        return on_open(state, NODE_OBJECT,
-                       event->data.mapping_start.anchor);
+        return on_open(state, NODE_OBJECT, event->data.mapping_start.anchor);
     case YAML_SEQUENCE_START_EVENT:
-        return on_open(state, NODE_ARRAY,
-                       event->data.sequence_start.anchor);
+        return on_open(state, NODE_ARRAY, event->data.sequence_start.anchor);
     case YAML_MAPPING_END_EVENT:
     case YAML_SEQUENCE_END_EVENT:
         return on_close(state);
@@ -371,8 +367,8 @@ int rwith__tree_read_yaml(tree_arena *arena, rwith_slice text,
     if (!yaml_parser_initialize(&state.parser)) {
         return RWITH_ENOMEM;
     }
-    yaml_parser_set_input_string(
-        &state.parser, (const unsigned char *)text.ptr, text.len);
+    yaml_parser_set_input_string(&state.parser, (const unsigned char *)text.ptr,
+                                 text.len);
     int err = read_events(&state);
     if (err == RWITH_OK) {
         *ret = state.builder.root;

@@ -23,7 +23,7 @@
 #include "openapi/openapi.h"
 
 #define LINE_MAX_LEN ((size_t)16 * 1024 * 1024)
-#define FIELD_MAX 128
+#define FIELD_MAX    128
 
 static bool tells_warnings;
 
@@ -87,10 +87,9 @@ static void put_counts(const rwith_openapi_counts *counts,
     printf("{\"documents\":%zu,\"bytes\":%zu,\"memory\":%zu,"
            "\"operations\":%zu,\"judged\":%zu,\"skipped\":%zu,"
            "\"warnings\":%zu,\"steps\":%llu,\"policy\":%zu,\"needs\":{",
-           counts->documents, counts->bytes, counts->memory,
-           counts->operations, counts->operations_judged,
-           counts->operations_skipped, counts->warnings,
-           (unsigned long long)counts->steps, made.memory);
+           counts->documents, counts->bytes, counts->memory, counts->operations,
+           counts->operations_judged, counts->operations_skipped,
+           counts->warnings, (unsigned long long)counts->steps, made.memory);
     for (int in = 0; in < RWITH_PLACE_COUNT; in++) {
         printf("%s\"%s\":%zu", in > 0 ? "," : "",
                rwith_place_word((rwith_place)in), made.needs[in]);
@@ -139,8 +138,7 @@ static void judge(const rwith_policy *policy, yajl_val request)
                                               text_of(request, "t"));
 
     rwith_judge_begin(&state, policy, &hit, body.len > 0);
-    for (size_t i = 0; fields != NULL && i < YAJL_GET_ARRAY(fields)->len;
-         i++) {
+    for (size_t i = 0; fields != NULL && i < YAJL_GET_ARRAY(fields)->len; i++) {
         yajl_val *pair = YAJL_GET_ARRAY(fields)->values[i]->u.array.values;
 
         rwith_judge_field(&state, rwith_slice_of(YAJL_GET_STRING(pair[0])),
@@ -201,8 +199,8 @@ static int check(const char *path, rwith_openapi_options *options)
     int err = rwith_policy_builder_new(NULL, &builder);
 
     if (err == RWITH_OK) {
-        err = rwith_openapi_load_file(builder, path, options, &counts,
-                                      &problem);
+        err =
+            rwith_openapi_load_file(builder, path, options, &counts, &problem);
     }
     double loaded = seconds();
     if (err == RWITH_OK) {
