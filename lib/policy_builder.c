@@ -171,7 +171,8 @@ static bool shape_byte(struct shape *shape, const char **at, const char *end)
 /* "/a/{b}" behind what the shape has; names of parameters are dropped. */
 static bool shape_add(struct shape *shape, rwith_slice text, bool literally)
 {
-    const char *at = text.ptr, *end = at + text.len;
+    /* An empty base path may be NULL, and nothing is added to that. */
+    const char *at = text.len > 0 ? text.ptr : "", *end = at + text.len;
 
     while (at < end) {
         if (*at == '/') {

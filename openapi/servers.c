@@ -183,7 +183,9 @@ void rwith__servers_read(reader *r, tree_node *servers, reader_bases *ret)
             if (!rwith__reader_step(r, node)) {
                 return;
             }
-            if (url.len > URL_MAX) {
+            if (url.ptr == NULL) {
+                rwith__reader_warn(r, node, "a server without a URL", nothing);
+            } else if (url.len > URL_MAX) {
                 rwith__reader_warn(r, server, "the URL is too long", nothing);
             } else {
                 expand(r, server, url, 0, 0, ret);
@@ -191,6 +193,6 @@ void rwith__servers_read(reader *r, tree_node *servers, reader_bases *ret)
         }
     }
     if (ret->count == 0) {
-        ret->paths[ret->count++] = nothing;
+        ret->paths[ret->count++] = RWITH_LIT("");
     }
 }
