@@ -571,6 +571,24 @@ def check(job):
     return counts, failures
 
 
+def print_requests(path):
+    """For compare.mjs, which asks another program the same."""
+    counts = collections.Counter()
+    with open(path, encoding="utf-8") as file:
+        document = Document(json.load(file))
+    for method, template, item, operation in operations_of(document, counts):
+        head = Head(document, item, operation)
+        own = {(i[0], i[1]) for i in head.items}
+        base = base_path(operation.get("servers") or item.get("servers") or
+                         document.root.get("servers"))
+        for made, lacks in requests_of(document, method,
+                                       fill_template(template), item,
+                                       operation, counts):
+            if all(l[0] == "body" or l in own for l in lacks):
+                print(json.dumps(dict(made, base=fill_template(base),
+                                      path=template[len(base):])))
+
+
 def documents(folders, names):
     for folder in folders:
         for place, _, files in os.walk(folder):
@@ -587,8 +605,13 @@ def main():
     parser.add_argument("checker")
     parser.add_argument("folders", nargs="+")
     parser.add_argument("--list")
+    parser.add_argument("--print", action="store_true",
+                        help="the requests of one document, one a line")
     parser.add_argument("-j", type=int, default=os.cpu_count())
     args = parser.parse_args()
+    if args.print:
+        print_requests(args.folders[0])
+        return 0
     names = None
     if args.list:
         with open(args.list, encoding="utf-8") as file:
