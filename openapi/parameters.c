@@ -49,7 +49,8 @@ static tree_node *schema_of(reader *r, tree_node *parameter)
     return schema;
 }
 
-static void add_need(reader *r, const tree_node *node, const rwith_need *need,
+static void add_need(reader *r, const tree_node *node,
+                     const rwith_policy_need *need,
                      const reader_targets *targets)
 {
     for (size_t i = 0; i < targets->count; i++) {
@@ -103,8 +104,8 @@ static void add_members(reader *r, const struct parameter *parameter,
             }
             tree_node *property =
                 rwith__tree_find(&r->arena, properties, word->text);
-            rwith_need need = { in, word->text,
-                                rwith__hint_of(r, NULL, property), 0 };
+            rwith_policy_need need = { in, word->text,
+                                       rwith__hint_of(r, NULL, property), 0 };
             add_need(r, word, &need, targets);
             has_any = true;
         }
@@ -131,7 +132,7 @@ static bool is_exploded(reader *r, tree_node *parameter, rwith_slice style)
 static void add_parameter(reader *r, const struct parameter *parameter,
                           const reader_targets *targets)
 {
-    rwith_need need = { .name = parameter->name };
+    rwith_policy_need need = { .name = parameter->name };
     tree_node *node = parameter->node;
 
     if (!rwith__tree_is_true(rwith__tree_get(&r->arena, node, "required")) ||

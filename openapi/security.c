@@ -13,9 +13,9 @@ static const rwith_slice nothing = { NULL, 0 };
 
 /* One alternative in the making. */
 struct alternative {
-    rwith_need needs[NEED_MAX];
+    rwith_policy_need needs[NEED_MAX];
     size_t count;
-    rwith_need http[NEED_MAX]; /* needs of the Authorization field */
+    rwith_policy_need http[NEED_MAX]; /* needs of the Authorization field */
     size_t http_count;
 };
 
@@ -34,7 +34,8 @@ static rwith_slice scheme_name(rwith_slice name)
     return name;
 }
 
-static bool add_once(rwith_need *needs, size_t *count, const rwith_need *need)
+static bool add_once(rwith_policy_need *needs, size_t *count,
+                     const rwith_policy_need *need)
 {
     for (size_t i = 0; i < *count; i++) {
         if (needs[i].in == need->in &&
@@ -49,10 +50,10 @@ static bool add_once(rwith_need *needs, size_t *count, const rwith_need *need)
     return true;
 }
 
-static bool add_api_key(reader *r, tree_node *scheme, const rwith_need *base,
-                        struct alternative *ret)
+static bool add_api_key(reader *r, tree_node *scheme,
+                        const rwith_policy_need *base, struct alternative *ret)
 {
-    rwith_need need = *base;
+    rwith_policy_need need = *base;
     rwith_slice in = rwith__tree_text(&r->arena, scheme, "in");
 
     need.name = rwith__tree_text(&r->arena, scheme, "name");
@@ -80,9 +81,9 @@ static bool add_scheme(reader *r, tree_node *name, struct alternative *ret)
         return true;
     }
     rwith_slice type = rwith__tree_text(&r->arena, scheme, "type");
-    rwith_need need = { .in = RWITH_IN_AUTHORIZATION,
-                        .name = RWITH_LIT("Bearer"),
-                        .hint = rwith__hint_of(r, scheme, NULL) };
+    rwith_policy_need need = { .in = RWITH_IN_AUTHORIZATION,
+                               .name = RWITH_LIT("Bearer"),
+                               .hint = rwith__hint_of(r, scheme, NULL) };
     if (rwith_slice_equal(type, RWITH_LIT("apiKey"))) {
         return add_api_key(r, scheme, &need, ret);
     }
