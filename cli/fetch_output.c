@@ -1,6 +1,6 @@
 /*
  * Where the answer goes: stdout, or a file that gets its name only when it
- * is whole.
+ * is whole (R-37).
  */
 #include <cli/fetch.h>
 

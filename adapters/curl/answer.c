@@ -66,7 +66,7 @@ static bool emit_lines(rwith_curl_job *job, rwith_slice text)
 
 /*
  * All that was gathered: heads of legs and 1xx as they came, and before the
- * blank line of the answer what swallowed responses have set.
+ * blank line of the answer what swallowed responses have set (R-35).
  */
 static bool emit_head(rwith_curl_job *job)
 {

@@ -1,7 +1,8 @@
 /*
  * Follows a redirect by curl's rules.  libcurl itself would send what was
  * added for one origin to the next: each hop has an exchange of its own, so
- * neither patched fields nor a patched body nor a supplied value go along.
+ * neither patched fields nor a patched body nor a supplied value go along
+ * (R-14).
  */
 #include <adapters/curl/driver.h>
 

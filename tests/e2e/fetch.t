@@ -64,7 +64,7 @@ is_(origin.requests[1].target, "/a?b=%2F;c", "the target is untouched")
 is_(origin.connections, 1, "the connection is kept")
 is_(origin.requests[1].get("Cookie"), "sid=abc",
     "the cookie travels with the value")
-like(got.out, r"Set-Cookie: sid=abc", "the client learns of the cookie")
+like(got.out, r"Set-Cookie: sid=abc", "the client learns of the cookie (R-35)")
 
 jar = scratch + "/jar"
 got = retrywith("fetch", "-c", jar, origin.url + "/")
@@ -192,7 +192,7 @@ for status, method, body in (("301", "GET", b""), ("302", "GET", b""),
     is_(got.out, "elsewhere", "%s to another origin is followed" % status)
     seen = elsewhere.requests[0]
     is_((seen.method, seen.body), (method, body), "%s: method" % status)
-    unlike(seen.head.decode(), SECRET, "%s: no value goes along" % status)
+    unlike(seen.head.decode(), SECRET, "%s: no value goes along (R-14)" % status)
     is_(seen.get("Authorization"), None, "%s: no credentials" % status)
 got = retrywith("fetch", "-L", "-X", "DELETE", "--give",
                 "header X-Custom-Auth=" + SECRET,
@@ -283,7 +283,7 @@ is_(os.path.getsize(scratch + "/whole"), 1048576,
     "a 449 of 1 MiB that nobody knows goes through whole")
 got = retrywith("fetch", "-o", scratch + "/cut", origin.url + "/short")
 is_((got.code, os.path.exists(scratch + "/cut")), (18, False),
-    "a truncated answer leaves no file")
+    "a truncated answer leaves no file (R-37)")
 is_([n for n in os.listdir(scratch) if ".part-" in n], [],
     "nor a part of one")
 
