@@ -217,6 +217,15 @@ static void write_hint(struct answer *a, const rwith_missing_list *list)
     }
 }
 
+static void write_cors(struct answer *a, rwith_slice origin)
+{
+    field_begin(a, "Access-Control-Allow-Origin");
+    rwith__write(&a->w, origin);
+    field_end(a);
+    field_constant(a, "Access-Control-Expose-Headers",
+                   "Ms-Echo-Request, MS-RetryWith");
+}
+
 static void write_head(struct answer *a, const rwith_refusal *refusal,
                        rwith_refusal_format format)
 {
@@ -242,6 +251,9 @@ static void write_head(struct answer *a, const rwith_refusal *refusal,
     if (format == RWITH_REFUSAL_HTML) {
         field_constant(a, "Content-Security-Policy", rwith__refusal_csp);
         field_constant(a, "Referrer-Policy", "same-origin");
+    }
+    if (refusal->cors.len > 0) {
+        write_cors(a, refusal->cors);
     }
     if (has_list && (refusal->status == 401 || refusal->status == 449)) {
         write_challenges(a, refusal, echo);

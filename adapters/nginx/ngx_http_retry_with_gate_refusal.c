@@ -178,6 +178,7 @@ ngx_http_retry_with_gate_write(ngx_http_request_t *r,
     }
 
     refusal.reason = ngx_http_retry_with_gate_slice(&ctx->conf->reason);
+    refusal.cors = ngx_http_retry_with_gate_slice(&ctx->conf->cors);
     refusal.has_body = r->headers_in.content_length_n > 0
                        || r->headers_in.chunked;
 

@@ -54,6 +54,9 @@ typedef struct rwith_refusal {
                              the lines of commands; empty: GET */
     rwith_slice reason; /**< of a 449; empty: "Retry With" */
     rwith_slice realm;  /**< for WWW-Authenticate; empty: "api" */
+    rwith_slice cors;   /**< an origin, or an asterisk: its scripts may read
+                             the answer and the fields of the challenge.
+                             Empty: no CORS fields */
     bool has_body;      /**< the request had one */
     rwith_slice form;   /**< a urlencoded body of the request, at most
                              #RWITH_REFUSAL_FORM_MAX bytes, so that the
