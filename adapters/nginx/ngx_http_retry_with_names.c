@@ -515,18 +515,15 @@ ngx_http_retry_with_feed(ngx_http_retry_with_ctx_t *ctx,
 
 
 static ngx_uint_t
-ngx_http_retry_with_is_busy(ngx_http_retry_with_pipe_t *pipe)
+ngx_http_retry_with_count(ngx_chain_t *cl)
 {
-    ngx_uint_t    n;
-    ngx_chain_t  *cl;
+    ngx_uint_t  n;
 
-    n = 0;
-
-    for (cl = pipe->busy; cl; cl = cl->next) {
+    for (n = 0; cl; cl = cl->next) {
         n++;
     }
 
-    return n >= NGX_HTTP_RETRY_WITH_BUSY_MAX;
+    return n;
 }
 
 
@@ -541,6 +538,7 @@ ngx_http_retry_with_translate(ngx_http_request_t *r,
     ngx_http_output_body_filter_pt next)
 {
     ngx_int_t                    rc;
+    ngx_uint_t                   n;
     ngx_chain_t                 *cl;
     ngx_http_retry_with_pipe_t  *pipe;
 
@@ -552,8 +550,11 @@ ngx_http_retry_with_translate(ngx_http_request_t *r,
 
     for ( ;; ) {
 
-        while (pipe->in && pipe->out == NULL
-               && !ngx_http_retry_with_is_busy(pipe))
+        n = ngx_http_retry_with_count(pipe->busy);
+
+        while (pipe->in
+               && n + ngx_http_retry_with_count(pipe->out)
+                  < NGX_HTTP_RETRY_WITH_BUSY_MAX)
         {
             cl = pipe->in;
             pipe->in = cl->next;
@@ -564,6 +565,14 @@ ngx_http_retry_with_translate(ngx_http_request_t *r,
             if (rc != NGX_OK) {
                 return NGX_ERROR;
             }
+        }
+
+        if (pipe->buf
+            && n + ngx_http_retry_with_count(pipe->out)
+               >= NGX_HTTP_RETRY_WITH_BUSY_MAX)
+        {
+            /* else nginx might wait for more before it sends these */
+            pipe->buf->flush = 1;
         }
 
         rc = next(r, pipe->out);
@@ -583,7 +592,9 @@ ngx_http_retry_with_translate(ngx_http_request_t *r,
             return rc;
         }
 
-        if (ngx_http_retry_with_is_busy(pipe)) {
+        if (ngx_http_retry_with_count(pipe->busy)
+            >= NGX_HTTP_RETRY_WITH_BUSY_MAX)
+        {
             r->buffered |= NGX_HTTP_RETRY_WITH_BUFFERED;
             return rc;
         }
