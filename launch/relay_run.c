@@ -22,6 +22,8 @@
 struct life {
     const rwith_relay *relay;
     rwith_handover handover;
+    rwith_supply *supply; /* as it was last read; NULL: not yet */
+    uint64_t loaded_ms;
     bool has_values;
     bool changes_by_itself; /* values of files and commands are among them */
 };
@@ -165,15 +167,53 @@ static int read_supply(const rwith_relay *relay, rwith_supply *supply)
     return status;
 }
 
-static int fill(rwith_supply *supply)
+static bool same_words(const rwith_supply_entry *a, const rwith_supply_entry *b)
+{
+    if (a->kind != b->kind || a->source_count != b->source_count) {
+        return false;
+    }
+    for (size_t i = 0; i < a->source_count; i++) {
+        if (!rwith_slice_equal(a->source[i], b->source[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Rule of trust 7: no command is run twice within a minute; until then its
+ * last value counts, also when SIGHUP asks. */
+static bool keep_command(const struct life *life, rwith_supply *supply,
+                         size_t id, uint64_t now_ms)
+{
+    const rwith_supply_entry *entry = rwith_supply_at(supply, id);
+    rwith_slice value;
+    size_t old;
+
+    return entry->kind == RWITH_SUPPLY_COMMAND && life->supply != NULL &&
+           now_ms - life->loaded_ms < RWITH_COMMAND_EVERY_MS &&
+           rwith_supply_find(life->supply, &entry->origin, entry->in,
+                             entry->name, &old) &&
+           same_words(entry, rwith_supply_at(life->supply, old)) &&
+           rwith_supply_value(life->supply, old, &value) &&
+           rwith_supply_fill(supply, id, value) == RWITH_OK;
+}
+
+static int fill(const struct life *life, rwith_supply *supply,
+                bool *ret_has_run)
 {
     rwith_values values = { 0 };
     rwith_problem problem;
+    uint64_t now_ms = clock_ms();
     int err = rwith_values_init(&values, supply);
 
+    *ret_has_run = false;
     for (size_t id = 0; err == RWITH_OK && id < rwith_supply_count(supply);
          id++) {
-        err = rwith_values_fill(&values, id, clock_ms(), &problem);
+        if (!keep_command(life, supply, id, now_ms)) {
+            *ret_has_run = *ret_has_run || rwith_supply_at(supply, id)->kind ==
+                                               RWITH_SUPPLY_COMMAND;
+            err = rwith_values_fill(&values, id, now_ms, &problem);
+        }
     }
     rwith_values_free(&values);
     return err == RWITH_OK ? 0 : say_problem(err, &problem);
@@ -195,6 +235,7 @@ static bool changes_by_itself(const rwith_supply *supply)
 static int load(struct life *life, bool *ret_is_new)
 {
     rwith_supply *supply = NULL;
+    bool has_run;
     int status = RWITH_LAUNCH_LIMIT;
 
     *ret_is_new = false;
@@ -204,7 +245,7 @@ static int load(struct life *life, bool *ret_is_new)
     }
     status = read_supply(life->relay, supply);
     if (status == 0) {
-        status = fill(supply);
+        status = fill(life, supply, &has_run);
     }
     if (status == 0) {
         status = rwith_handover_put(&life->handover, supply, ret_is_new);
@@ -212,6 +253,12 @@ static int load(struct life *life, bool *ret_is_new)
     if (status == 0) {
         life->has_values = rwith_supply_count(supply) > 0;
         life->changes_by_itself = changes_by_itself(supply);
+        if (has_run || life->supply == NULL) {
+            life->loaded_ms = clock_ms();
+        }
+        rwith_supply_free(life->supply);
+        life->supply = supply;
+        supply = NULL;
     }
     rwith_supply_free(supply);
     return status;
@@ -335,5 +382,6 @@ int rwith_relay_run(rwith_relay *relay)
         status = relay->print_config ? print_conf(relay) : run(&life);
     }
     rwith_handover_close(&life.handover);
+    rwith_supply_free(life.supply);
     return status;
 }
