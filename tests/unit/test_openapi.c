@@ -150,9 +150,63 @@ static void test_vector(yajl_val vector)
     rwith_policy_builder_free(builder);
 }
 
+/* What travels with a need: its description, schema and example. */
+static void test_hints(void)
+{
+    static const char text[] =
+        "openapi: 3.0.3\n"
+        "paths:\n"
+        "  /a:\n"
+        "    get:\n"
+        "      parameters:\n"
+        "      - name: k\n"
+        "        in: query\n"
+        "        required: true\n"
+        "        description: ' The \"key\". '\n"
+        "        example: {a: [1, x, null, true]}\n"
+        "        schema:\n"
+        "          allOf: [{$ref: '#/s'}]\n"
+        "          enum: [1, \"b\\u0001\"]\n"
+        "s: {type: string, format: f, pattern: '^\\d\"$', x: 1}\n";
+    static const rwith_judge_options options = { 0 };
+    rwith_missing_list missing = { .count = 0 };
+    rwith_judge state;
+    rwith_decision decision;
+    rwith_policy_builder *builder = NULL;
+    rwith_policy *policy = NULL;
+
+    if (rwith_policy_builder_new(NULL, &builder) != RWITH_OK ||
+        rwith_openapi_load(builder, RWITH_LIT("a.yaml"), rwith_slice_of(text),
+                           NULL, NULL, NULL) != RWITH_OK ||
+        rwith_policy_build(builder, NULL, &policy) != RWITH_OK) {
+        ok(false, "hints: the document loads");
+        rwith_policy_builder_free(builder);
+        return;
+    }
+    rwith_policy_hit hit =
+        rwith_policy_match(policy, RWITH_LIT("GET"), RWITH_LIT("/a"));
+    rwith_judge_begin(&state, policy, &hit, false);
+    rwith_judge_end(&state, &options, &decision);
+    rwith_judge_list(&state, &options, &missing);
+    if (is_int((long long)missing.count, 1, "hints: one thing is missing")) {
+        const rwith_hint *hint = &missing.items[0].hint;
+
+        is_str(hint->description, "The \"key\".", "hints: the description");
+        is_str(hint->schema,
+               "{\"type\":\"string\",\"format\":\"f\","
+               "\"pattern\":\"^\\\\d\\\"$\",\"enum\":[1,\"b\\u0001\"]}",
+               "hints: the schema");
+        is_str(hint->example, "{\"a\":[1,\"x\",null,true]}",
+               "hints: the example");
+    }
+    rwith_policy_free(policy);
+    rwith_policy_builder_free(builder);
+}
+
 int main(int argc, char **argv)
 {
     tap_start(argc, argv);
+    test_hints();
     yajl_val vectors = vectors_read("openapi");
     for (size_t i = 0; i < vectors->u.array.len; i++) {
         yajl_val vector = vectors->u.array.values[i];
