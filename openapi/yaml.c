@@ -12,6 +12,7 @@
 #include <yaml.h>
 
 #define ANCHOR_BUCKETS 1024
+#define DIRECTIVE_MAX  1000
 
 struct yaml_anchor {
     struct yaml_anchor *next;
@@ -346,6 +347,25 @@ static int read_events(struct yaml_state *state)
     return RWITH_OK;
 }
 
+/*
+ * libyaml compares each directive with all before it, before it tells of
+ * any: more than some are not shown to it.  Lines are all that is looked at,
+ * so that text which begins its lines so counts too.
+ */
+static bool has_many_directives(rwith_slice text)
+{
+    const char *at = text.ptr;
+    const char *end = text.ptr + text.len;
+    size_t count = 0;
+
+    while (at != NULL && at < end && count <= DIRECTIVE_MAX) {
+        count += *at == '%';
+        at = memchr(at, '\n', (size_t)(end - at));
+        at = at != NULL ? at + 1 : NULL;
+    }
+    return count > DIRECTIVE_MAX;
+}
+
 int rwith__tree_read_yaml(tree_arena *arena, rwith_slice text,
                           const tree_limits *limits, tree_node **ret,
                           const tree_node **reterr_at,
@@ -354,6 +374,12 @@ int rwith__tree_read_yaml(tree_arena *arena, rwith_slice text,
     struct yaml_state state = { .line = 1 };
     size_t anchors_len = ANCHOR_BUCKETS * sizeof(state.anchors[0]);
 
+    if (has_many_directives(text)) {
+        static const char why[] = "too many lines that begin with \"%\"";
+
+        memcpy(reterr_diag->text, why, sizeof(why));
+        return RWITH_EFILE;
+    }
     if (!rwith__tree_builder_init(&state.builder, arena, limits)) {
         return RWITH_ENOMEM;
     }

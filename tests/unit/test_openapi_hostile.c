@@ -191,6 +191,17 @@ static void make_anchors(struct text *text)
     }
 }
 
+static void make_directives(struct text *text)
+{
+    char line[64];
+
+    for (int i = 0; i < 100000; i++) {
+        snprintf(line, sizeof(line), "%%TAG !a%d! x\n", i);
+        add(text, line);
+    }
+    add(text, "---\nopenapi: 3.0.3\n");
+}
+
 static void make_flow(struct text *text)
 {
     add(text, "openapi: 3.0.3\nx: [");
@@ -443,6 +454,13 @@ static const struct row {
       NULL,
       { 0 } },
     { "100,000 anchors", make_anchors, NULL, RWITH_OK, NULL, NULL, { 0 } },
+    { "100,000 directives",
+      make_directives,
+      NULL,
+      RWITH_EFILE,
+      "",
+      "%",
+      { 0 } },
     { "one flow of 300,000 mappings",
       make_flow,
       NULL,
