@@ -42,24 +42,24 @@ static const rwith_option options[] = {
 
     { "to", 0, "URL", "Origin", "0.1",
       "the origin; a path is put before every target", RWITH_OPTION_TEXT,
-      IN_RELAY(to), 0 },
+      IN_RELAY(upstream.to), 0 },
     { "insecure", 'k', NULL, "Origin", "0.1",
       "do not verify the origin's certificate", RWITH_OPTION_FLAG,
-      IN_RELAY(is_insecure), 0 },
+      IN_RELAY(upstream.is_insecure), 0 },
     { "cacert", 0, "FILE", "Origin", "0.1",
       "authorities to verify the origin with", RWITH_OPTION_TEXT,
-      IN_RELAY(cacert), 0 },
+      IN_RELAY(upstream.cacert), 0 },
     { "cert", 'E', "FILE", "Origin", "0.1",
-      "a certificate of ours for the origin", RWITH_OPTION_TEXT, IN_RELAY(cert),
-      0 },
+      "a certificate of ours for the origin", RWITH_OPTION_TEXT,
+      IN_RELAY(upstream.cert), 0 },
     { "key", 0, "FILE", "Origin", "0.1", "and its key", RWITH_OPTION_TEXT,
-      IN_RELAY(key), 0 },
+      IN_RELAY(upstream.key), 0 },
     { "timeout", 0, "SECONDS", "Origin", "0.1",
       "longest silence of the origin (default 60)", RWITH_OPTION_SECONDS,
-      IN_RELAY(timeout_ms), MS_MAX },
+      IN_RELAY(upstream.timeout_ms), MS_MAX },
     { "connect-timeout", 0, "SECONDS", "Origin", "0.1",
       "longest wait for a connection (default 10)", RWITH_OPTION_SECONDS,
-      IN_RELAY(connect_timeout_ms), MS_MAX },
+      IN_RELAY(upstream.connect_timeout_ms), MS_MAX },
 
     { "supply", 0, "FILE", "What is given", "0.1",
       "values for origins, see retrywith-supply(5)", RWITH_OPTION_TEXT,
@@ -144,7 +144,7 @@ static int run(struct settings *s)
     rwith_relay *relay = &s->relay;
     int status = RWITH_EXIT_LIMIT;
 
-    if (relay->to == NULL) {
+    if (relay->upstream.to == NULL) {
         rwith_complain("which origin? write 'retrywith relay --to "
                        "https://host'");
         return RWITH_EXIT_USAGE;
@@ -166,8 +166,8 @@ static int run(struct settings *s)
 int rwith_command_relay(int argc, char **argv)
 {
     struct settings s = { .relay = { .listen = "127.0.0.1:4490",
-                                     .timeout_ms = 60000,
-                                     .connect_timeout_ms = 10000,
+                                     .upstream.timeout_ms = 60000,
+                                     .upstream.connect_timeout_ms = 10000,
                                      .max_wait_ms = UINT64_MAX,
                                      .max_body = UINT64_C(1) << 30 } };
     rwith_option_list operands;

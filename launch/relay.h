@@ -7,10 +7,8 @@
 #include <launch/conf.h>
 #include <launch/instance.h>
 #include <launch/listener.h>
+#include <launch/upstream.h>
 
-#include <retrywith/message.h>
-
-#include <limits.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,18 +22,12 @@ typedef struct rwith_relay {
     const char *listen_cert; /* NULL: no TLS */
     const char *listen_key;
     rwith_strings names;
-    const char *to;
+    rwith_upstream upstream;
     rwith_strings dialects;
     const char *only;  /* NULL: all */
     uint64_t attempts; /* 0: the default */
     uint64_t max_wait_ms;
     bool has_max_wait;
-    bool is_insecure;
-    const char *cacert;
-    const char *cert;
-    const char *key;
-    uint64_t timeout_ms;
-    uint64_t connect_timeout_ms;
     uint64_t max_body; /* 0: no limit */
     uint64_t workers;  /* 0: one for each processor, up to 4 */
     const char *log;   /* NULL: none */
@@ -46,12 +38,6 @@ typedef struct rwith_relay {
     rwith_strings gives;
     const char *user;  /* "name:password" for Basic; NULL: none */
     bool print_config; /* instead of running */
-
-    /* Filled by rwith_relay_check(). */
-    char to_lower[512];
-    rwith_origin origin;
-    char authority[300];
-    char authorities[PATH_MAX];
 } rwith_relay;
 
 /* Run it until it is told to end.  returns the exit status. */

@@ -93,7 +93,7 @@ static int give_line(rwith_supply *supply, const rwith_relay *relay,
                      const char *line)
 {
     rwith_diagnostic diag;
-    int err = rwith_supply_give_line(supply, &relay->origin,
+    int err = rwith_supply_give_line(supply, &relay->upstream.origin,
                                      rwith_slice_of(line), &diag);
 
     if (err == RWITH_OK) {
@@ -118,9 +118,11 @@ static int give_user(rwith_supply *supply, const rwith_relay *relay)
 
     if (text != NULL) {
         int start =
-            snprintf(text, max, form, (int)relay->origin.scheme.len,
-                     relay->origin.scheme.ptr, (int)relay->origin.host.len,
-                     relay->origin.host.ptr, (unsigned)relay->origin.port);
+            snprintf(text, max, form, (int)relay->upstream.origin.scheme.len,
+                     relay->upstream.origin.scheme.ptr,
+                     (int)relay->upstream.origin.host.len,
+                     relay->upstream.origin.host.ptr,
+                     (unsigned)relay->upstream.origin.port);
         char *end = text + start;
 
         for (const char *p = relay->user; *p != '\0'; p++) {
