@@ -108,6 +108,10 @@ bench-relay: all
 	@tools/deps run bench
 	bench/relay $(BENCH_FLAGS)
 
+bench-gate: all
+	@tools/deps run bench
+	bench/gate $(BENCH_FLAGS)
+
 # The prefix of this call counts, whatever the build was configured with.
 install: build module
 	cmake -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX)

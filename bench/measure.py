@@ -54,7 +54,7 @@ def processor_seconds(pid):
 
 
 def wrk(url, seconds, connections=64, script=None):
-    """(requests, seconds, p99 in ms, not-2xx) of one wrk run."""
+    """(requests, seconds, p99 in ms, not-2xx, errors) of one wrk run."""
     argv = ["taskset", "-c", LOAD_CORE, "wrk", "-t1", "-c%d" % connections,
             "-d%ds" % seconds, "--latency", "--timeout", "20"]
     if script:
@@ -71,9 +71,9 @@ def wrk(url, seconds, connections=64, script=None):
         1000 if requests.group(3) == "ms" else 1)
     return (int(requests.group(1)), seconds_run,
             float(late.group(1)) * scale[late.group(2)] if late else 0.0,
-            (int(bad.group(1)) if bad else 0) +
-            (sum(int(n) for n in re.findall(r"\d+", errors.group(1)))
-             if errors else 0))
+            int(bad.group(1)) if bad else 0,
+            sum(int(n) for n in re.findall(r"\d+", errors.group(1)))
+            if errors else 0)
 
 
 class Peer:
@@ -85,19 +85,34 @@ class Peer:
         pin(process, PROXY_CORE)
 
 
+def perf(peer):
+    """Where the peer's workers spend the next second."""
+    pids = [str(p) for p in family(peer.process.pid)]
+    return subprocess.Popen(
+        ["perf", "record", "-q", "-e", "cpu-clock", "-F", "5000", "-p",
+         ",".join(pids), "-o", scratch + "/perf.data", "--", "sleep", "1"])
+
+
 def compare(title, peers, path, base, rounds, seconds, script=None,
-            connections=64):
-    """Run all peers `rounds` times in turn; rows for the report."""
+            connections=64, refused=False, profile=""):
+    """Run all peers `rounds` times in turn; rows for the report.  refused:
+    what is not 2xx is as it should be.  profile: a peer to look into."""
     samples = {p.name: [] for p in peers}
     for peer in peers:  # a warm-up that is not counted
+        watch = perf(peer) if peer.name == profile else None
         wrk(peer.url + path, 1, connections, script)
+        if watch:
+            watch.wait()
+            print(run("perf", "report", "-i", scratch + "/perf.data",
+                      "--stdio", "--percent-limit", "0.3").out)
     for _ in range(rounds):
         for peer in peers:
             pin(peer.process, PROXY_CORE)
             before = processor_seconds(peer.process.pid)
-            count, took, late, bad = wrk(peer.url + path, seconds,
-                                         connections, script)
+            count, took, late, others, errors = wrk(
+                peer.url + path, seconds, connections, script)
             used = processor_seconds(peer.process.pid) - before
+            bad = errors + (count - others if refused else others)
             samples[peer.name].append(
                 (count / took, used / max(count, 1) * 1e6, late, bad))
     rows = []
