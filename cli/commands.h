@@ -21,6 +21,7 @@ enum {
 
 /* argv[0] is the subcommand's name.  Each returns the exit status. */
 int rwith_command_relay(int argc, char **argv);
+int rwith_command_gate(int argc, char **argv);
 int rwith_command_sandbox(int argc, char **argv);
 int rwith_command_fetch(int argc, char **argv);
 

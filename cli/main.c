@@ -21,6 +21,8 @@ static const struct command {
       rwith_command_fetch },
     { "relay", "--to URL", "a proxy before a server, for clients that cannot",
       rwith_command_relay },
+    { "gate", "--to URL --openapi F",
+      "a proxy before an API that names what is missing", rwith_command_gate },
     { "sandbox", "", "a test origin that speaks every dialect",
       rwith_command_sandbox },
     { NULL, NULL, NULL, NULL },

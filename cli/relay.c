@@ -4,11 +4,11 @@
  */
 #include <cli/commands.h>
 #include <cli/option.h>
+#include <cli/strings.h>
 
 #include <launch/relay.h>
 
 #include <stddef.h>
-#include <stdlib.h>
 
 struct settings {
     rwith_relay relay;
@@ -113,32 +113,6 @@ static const rwith_option_table table = {
     .count = sizeof(options) / sizeof(options[0]),
 };
 
-/* The values of a list, or NULL when there is no memory. */
-static bool strings_of(const rwith_option_list *list, rwith_strings *ret)
-{
-    const char **items = calloc(list->count + 1, sizeof(*items));
-
-    if (items == NULL) {
-        rwith_complain("out of memory");
-        return false;
-    }
-    for (size_t i = 0; i < list->count; i++) {
-        items[i] = list->items[i].value;
-    }
-    *ret = (rwith_strings){ items, list->count };
-    return true;
-}
-
-static void strings_free(rwith_strings *strings)
-{
-    union {
-        const char *const *from;
-        void *to;
-    } items = { strings->items };
-
-    free(items.to);
-}
-
 static int run(struct settings *s)
 {
     rwith_relay *relay = &s->relay;
@@ -149,17 +123,17 @@ static int run(struct settings *s)
                        "https://host'");
         return RWITH_EXIT_USAGE;
     }
-    if (strings_of(&s->names, &relay->names) &&
-        strings_of(&s->dialects, &relay->dialects) &&
-        strings_of(&s->gives, &relay->gives) &&
-        strings_of(&s->allow, &relay->allow)) {
+    if (rwith_strings_of(&s->names, &relay->names) &&
+        rwith_strings_of(&s->dialects, &relay->dialects) &&
+        rwith_strings_of(&s->gives, &relay->gives) &&
+        rwith_strings_of(&s->allow, &relay->allow)) {
         relay->has_max_wait = relay->max_wait_ms != UINT64_MAX;
         status = rwith_relay_run(relay);
     }
-    strings_free(&relay->names);
-    strings_free(&relay->dialects);
-    strings_free(&relay->gives);
-    strings_free(&relay->allow);
+    rwith_strings_free(&relay->names);
+    rwith_strings_free(&relay->dialects);
+    rwith_strings_free(&relay->gives);
+    rwith_strings_free(&relay->allow);
     return status;
 }
 

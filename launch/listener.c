@@ -1,5 +1,5 @@
 /*
- * listener.c: reads a listen address, binds and listens.
+ * listener.c: reads a listen address, binds, listens and tells nginx.
  */
 #define _GNU_SOURCE
 
@@ -237,6 +237,20 @@ int rwith_listener_open(const char *text, bool dry_run, rwith_listener *ret)
         rwith_listener_close(ret);
     }
     return status;
+}
+
+void rwith_listener_put_conf(const rwith_listener *listener, const char *cert,
+                             const char *key, rwith_conf *conf)
+{
+    rwith_conf_put(conf, "        listen %s%r;\n", listener->address,
+                   cert != NULL ? " ssl http2" : "");
+    if (cert != NULL) {
+        rwith_conf_put(conf,
+                       "        ssl_certificate %p;\n"
+                       "        ssl_certificate_key %p;\n"
+                       "        ssl_protocols TLSv1.2 TLSv1.3;\n",
+                       cert, key);
+    }
 }
 
 void rwith_listener_close(rwith_listener *listener)

@@ -6,6 +6,8 @@
 #ifndef RWITH_LAUNCH_LISTENER_H
 #define RWITH_LAUNCH_LISTENER_H
 
+#include <launch/conf.h>
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -26,6 +28,10 @@ typedef struct rwith_listener {
  * returns 0, or an exit status after a sentence
  */
 int rwith_listener_open(const char *text, bool dry_run, rwith_listener *ret);
+
+/* The listen directive; cert: NULL, or serve TLS and HTTP/2. */
+void rwith_listener_put_conf(const rwith_listener *listener, const char *cert,
+                             const char *key, rwith_conf *conf);
 
 void rwith_listener_close(rwith_listener *listener);
 

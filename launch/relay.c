@@ -175,15 +175,8 @@ static void put_log(const rwith_relay *relay, rwith_conf *conf)
 static void put_listen(const rwith_relay *relay, const rwith_listener *listener,
                        rwith_conf *conf)
 {
-    rwith_conf_put(conf, "        listen %s%r;\n", listener->address,
-                   relay->listen_cert != NULL ? " ssl http2" : "");
-    if (relay->listen_cert != NULL) {
-        rwith_conf_put(conf,
-                       "        ssl_certificate %p;\n"
-                       "        ssl_certificate_key %p;\n"
-                       "        ssl_protocols TLSv1.2 TLSv1.3;\n",
-                       relay->listen_cert, relay->listen_key);
-    }
+    rwith_listener_put_conf(listener, relay->listen_cert, relay->listen_key,
+                            conf);
     for (size_t i = 0; i < relay->allow.count; i++) {
         rwith_conf_put(conf, "        allow %s;\n", relay->allow.items[i]);
     }

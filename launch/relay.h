@@ -7,15 +7,10 @@
 #include <launch/conf.h>
 #include <launch/instance.h>
 #include <launch/listener.h>
+#include <launch/strings.h>
 #include <launch/upstream.h>
 
-#include <stddef.h>
 #include <stdint.h>
-
-typedef struct rwith_strings {
-    const char *const *items;
-    size_t count;
-} rwith_strings;
 
 typedef struct rwith_relay {
     const char *listen;

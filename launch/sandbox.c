@@ -21,8 +21,6 @@ static void put_conf(const rwith_sandbox_server *server,
                      const rwith_instance *instance,
                      const rwith_listener *listener, rwith_conf *conf)
 {
-    bool is_tls = server->listen_cert != NULL;
-
     rwith_instance_put_head(instance, conf, "sandbox", 1);
     rwith_conf_put_dollar(conf);
     if (server->log != NULL) {
@@ -35,15 +33,9 @@ static void put_conf(const rwith_sandbox_server *server,
     } else {
         rwith_conf_put(conf, "    access_log off;\n");
     }
-    rwith_conf_put(conf, "    server {\n        listen %s%r;\n",
-                   listener->address, is_tls ? " ssl http2" : "");
-    if (is_tls) {
-        rwith_conf_put(conf,
-                       "        ssl_certificate %p;\n"
-                       "        ssl_certificate_key %p;\n"
-                       "        ssl_protocols TLSv1.2 TLSv1.3;\n",
-                       server->listen_cert, server->listen_key);
-    }
+    rwith_conf_put(conf, "    server {\n");
+    rwith_listener_put_conf(listener, server->listen_cert, server->listen_key,
+                            conf);
     rwith_conf_put(conf,
                    "        client_max_body_size %u;\n"
                    "        location / {\n"
