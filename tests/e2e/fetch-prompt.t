@@ -1,0 +1,66 @@
+#!/usr/bin/python3
+"""retrywith fetch on a terminal: the person is asked for what is missing,
+is told by whom, and what is typed is not shown."""
+import os
+import pty
+import sys
+
+sys.path.insert(0, os.path.dirname(__file__))
+from harness import *
+
+
+def missing(connection, request, origin):
+    if request.get("X-Key") != "typed7":
+        return respond(connection, "449 Retry With",
+                       [("Content-Type", "application/problem+json")],
+                       json.dumps({
+                           "type": "urn:x-retrywith:missing", "status": 449,
+                           "missing": [{"in": "header", "name": "X-Key",
+                                        "description": "the \x1b]0;key"}]}))
+    return respond(connection, "200 OK", [], "through")
+
+
+def on_terminal(typed, *args):
+    """Run it on a terminal of its own; (exit status, what was shown)."""
+    pid, master = pty.fork()
+    if pid == 0:
+        os.environ.pop("NO_COLOR", None)
+        os.execv(RETRYWITH, [RETRYWITH, *args])
+    shown = b""
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        try:
+            block = os.read(master, 65536)
+        except OSError:
+            break
+        if not block:
+            break
+        shown += block
+        if typed and b": " in shown.split(b"\n")[-1] and \
+                shown.endswith(b": "):
+            os.write(master, typed.pop(0))
+    if time.monotonic() >= end:
+        os.kill(pid, signal.SIGKILL)
+    _, status = os.waitpid(pid, 0)
+    os.close(master)
+    return os.waitstatus_to_exitcode(status), shown.decode()
+
+
+origin = RawOrigin(missing)
+code, shown = on_terminal([b"typed7\n"], "fetch", origin.url + "/")
+is_(code, 0, "a value that is typed is sent") or note(shown)
+like(shown, r"127\.0\.0\.1:%d wants header X-Key" % origin.port,
+     "the person is told who asks for what")
+like(shown, r'\\x1b\]0;key', "foreign text is escaped")
+unlike(shown, "typed7", "what is typed is not shown")
+like(shown, "through", "and the answer is")
+code, shown = on_terminal([b"\n"], "fetch", origin.url + "/")
+is_(code, 100, "nothing typed: 100") or note(shown)
+origin.reset()
+code, shown = on_terminal([b"pw7\n"], "fetch", "-u", "me", "-H",
+                          "X-Key: typed7",
+                          "http://127.0.0.1:%d/" % origin.port)
+unlike(shown, "pw7", "a password is not shown")
+like(origin.requests[0].get("Authorization") or "", "Basic bWU6cHc3",
+     "but sent")
+done()
