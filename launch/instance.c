@@ -46,8 +46,7 @@ static int64_t monotonic_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* --- the folder
- * --------------------------------------------------------------- */
+/* --- the folder ----------------------------------------------------------- */
 
 /* May others go through every folder down to that one? */
 static bool is_open_to_others(const char *folder)
@@ -175,8 +174,7 @@ void rwith_instance_close(rwith_instance *instance)
     instance->log_fd = instance->signal_fd = -1;
 }
 
-/* --- the configuration's head
- * ------------------------------------------------- */
+/* --- the configuration's head --------------------------------------------- */
 
 static unsigned long connections(void)
 {
@@ -230,8 +228,7 @@ void rwith_instance_put_head(const rwith_instance *instance, rwith_conf *conf,
                    (unsigned long)workers, connections());
 }
 
-/* --- the process
- * ----------------------------------------------------------------- */
+/* --- the process ---------------------------------------------------------- */
 
 static bool write_conf(const rwith_instance *instance, const rwith_conf *conf,
                        char path[PATH_MAX])

@@ -16,8 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- checks
- * -------------------------------------------------------------------- */
+/* --- checks --------------------------------------------------------------- */
 
 static int check_files(const rwith_relay *relay)
 {
@@ -147,8 +146,7 @@ int rwith_relay_check_exposure(const rwith_relay *relay,
     return RWITH_LAUNCH_USAGE;
 }
 
-/* --- the configuration
- * ------------------------------------------------------------ */
+/* --- the configuration ---------------------------------------------------- */
 
 /* The path alone: a query may hold values. */
 static void put_log(const rwith_relay *relay, rwith_conf *conf)

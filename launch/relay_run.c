@@ -46,8 +46,7 @@ static int say_problem(int err, const rwith_problem *problem)
     return RWITH_LAUNCH_LIMIT;
 }
 
-/* --- dialects
- * -------------------------------------------------------------------- */
+/* --- dialects ------------------------------------------------------------- */
 
 static int check_only(const rwith_relay *relay, rwith_dialects *set)
 {
@@ -86,8 +85,7 @@ static int check_dialects(const rwith_relay *relay)
     return status;
 }
 
-/* --- values
- * ------------------------------------------------------------------------ */
+/* --- values --------------------------------------------------------------- */
 
 static int give_line(rwith_supply *supply, const rwith_relay *relay,
                      const char *line)
@@ -286,8 +284,7 @@ static rwith_refresh refresh(void *user, bool is_asked)
     return is_new ? RWITH_REFRESH_NEW : RWITH_REFRESH_SAME;
 }
 
-/* --- the whole
- * ---------------------------------------------------------------------- */
+/* --- the whole ------------------------------------------------------------ */
 
 static int check_conf(const rwith_conf *conf)
 {

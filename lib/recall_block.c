@@ -138,8 +138,7 @@ int rwith_recall_init(void *mem, size_t size,
     return RWITH_OK;
 }
 
-/* --- entries
- * ------------------------------------------------------------------ */
+/* --- entries -------------------------------------------------------------- */
 
 void rwith__recall_entry(const rwith_recall *recall, uint32_t slot,
                          struct rwith__recall_entry *ret)
@@ -316,8 +315,7 @@ bool rwith__recall_insert(rwith_recall *recall, uint64_t hash,
     return true;
 }
 
-/* --- is a block one of ours?
- * -------------------------------------------------- */
+/* --- is a block one of ours? ---------------------------------------------- */
 
 static bool head_ok(const rwith_recall *recall, size_t size)
 {

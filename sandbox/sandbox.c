@@ -558,8 +558,7 @@ static bool judge_example_3(struct answer *a)
     return false;
 }
 
-/* --- the paths
- * ----------------------------------------------------------------- */
+/* --- the paths ------------------------------------------------------------ */
 
 /* A longer path stands before one that it begins with. */
 static const struct rwith__sandbox_entry entries[] = {

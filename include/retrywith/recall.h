@@ -26,15 +26,14 @@ extern "C" {
 
 #define RWITH_RECALL_SIZE_MIN       16384 /**< smallest block, bytes */
 #define RWITH_RECALL_PER_ORIGIN_MAX 64    /**< named entries of one origin */
-#define RWITH_RECALL_CLIENTS_MAX                                               \
-    256                                  /**< supplied values of one origin,   \
-                                              and so clients; at most 16 of    \
-                                              them belong to one client */
-#define RWITH_RECALL_HITS_MAX      80    /**< hits for one request */
-#define RWITH_RECALL_VALUE_MAX     4096  /**< longest supplied value kept */
-#define RWITH_RECALL_TTL_S_DEFAULT 86400 /**< seconds unused, then forgotten   \
-                                          */
-#define RWITH_RECALL_KEY_LEN 16
+/** Supplied values of one origin, and so clients; at most 16 of them belong
+ * to one client. */
+#define RWITH_RECALL_CLIENTS_MAX 256
+#define RWITH_RECALL_HITS_MAX    80   /**< hits for one request */
+#define RWITH_RECALL_VALUE_MAX   4096 /**< longest supplied value kept */
+/** Seconds unused, then forgotten. */
+#define RWITH_RECALL_TTL_S_DEFAULT 86400
+#define RWITH_RECALL_KEY_LEN       16
 
 /** For how much of an origin an entry holds. */
 typedef enum rwith_scope {

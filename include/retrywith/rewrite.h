@@ -18,10 +18,10 @@ extern "C" {
 
 /** The two names of one resource tree. */
 typedef struct rwith_mapping {
-    rwith_origin front;       /**< as the client sees it (from its Host) */
-    rwith_origin back;        /**< the origin */
-    rwith_slice back_prefix;  /**< path prefix at the origin, "" or "/dav":
-                                   no final slash */
+    rwith_origin front;      /**< as the client sees it (from its Host) */
+    rwith_origin back;       /**< the origin */
+    rwith_slice back_prefix; /**< path prefix at the origin, "" or "/dav":
+                                  no final slash */
 } rwith_mapping;
 
 /**
@@ -34,10 +34,9 @@ typedef struct rwith_mapping {
  * @param ret_changed false: use @a value as it is, @a buf was not touched
  * @return bytes written in *ret_len with #RWITH_OK; #RWITH_ESPACE
  */
-RWITH_API int rwith_rewrite_field(const rwith_mapping *mapping,
-                                  bool is_request, rwith_slice name,
-                                  rwith_slice value, char *buf,
-                                  size_t buf_len, size_t *ret_len,
+RWITH_API int rwith_rewrite_field(const rwith_mapping *mapping, bool is_request,
+                                  rwith_slice name, rwith_slice value,
+                                  char *buf, size_t buf_len, size_t *ret_len,
                                   bool *ret_changed);
 
 /**

@@ -17,7 +17,7 @@
 #include <retrywith/base.h>
 
 #if defined(__GNUC__)
-#define TAP_UNUSED __attribute__((unused))
+#define TAP_UNUSED       __attribute__((unused))
 #define TAP_PRINTF(a, b) __attribute__((format(printf, a, b)))
 #else
 #define TAP_UNUSED
@@ -37,8 +37,7 @@ TAP_UNUSED static void tap_start(int argc, char **argv)
 /* Should the row of that name run? */
 TAP_UNUSED static bool tap_wants(const char *row)
 {
-    return tap_pick == NULL ||
-           strncmp(tap_pick, row, strlen(tap_pick)) == 0;
+    return tap_pick == NULL || strncmp(tap_pick, row, strlen(tap_pick)) == 0;
 }
 
 TAP_PRINTF(2, 3)
@@ -85,9 +84,8 @@ TAP_UNUSED static void tap_show(const char *label, rwith_slice s)
 TAP_UNUSED static bool is_slice(rwith_slice got, rwith_slice want,
                                 const char *name)
 {
-    bool passed =
-        got.len == want.len &&
-        (got.len == 0 || memcmp(got.ptr, want.ptr, got.len) == 0);
+    bool passed = got.len == want.len &&
+                  (got.len == 0 || memcmp(got.ptr, want.ptr, got.len) == 0);
 
     ok(passed, "%s", name);
     if (!passed) {

@@ -11,8 +11,7 @@
 
 static rwith_dialects *set;
 
-/* --- an exchange
- * ---------------------------------------------------------------- */
+/* --- an exchange ---------------------------------------------------------- */
 
 static const char dialects[] = "dialect crumb\n"
                                "about t\n"
@@ -146,8 +145,7 @@ static void check_exchange(void)
     free(block);
 }
 
-/* --- a supply
- * ------------------------------------------------------------------- */
+/* --- a supply ------------------------------------------------------------- */
 
 static int change_supply(rwith_supply *supply, int which)
 {

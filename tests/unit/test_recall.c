@@ -300,8 +300,7 @@ static void check_limits(void)
     free(recall);
 }
 
-/* --- text
- * --------------------------------------------------------------------- */
+/* --- text ----------------------------------------------------------------- */
 
 static rwith_slice saved(const rwith_recall *recall, bool with_values)
 {
@@ -431,8 +430,7 @@ static void check_bad(void)
     }
 }
 
-/* --- blocks
- * --------------------------------------------------------------------- */
+/* --- blocks --------------------------------------------------------------- */
 
 static void use(rwith_recall *recall)
 {

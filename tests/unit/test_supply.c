@@ -18,8 +18,7 @@ static rwith_supply *fresh(void)
     return supply;
 }
 
-/* --- one line that is read
- * ------------------------------------------------------ */
+/* --- one line that is read ------------------------------------------------ */
 
 static const struct good_row {
     const char *name, *line;
@@ -106,8 +105,7 @@ static void check_good(void)
     }
 }
 
-/* --- what is refused
- * -------------------------------------------------------------- */
+/* --- what is refused ------------------------------------------------------ */
 
 static const struct bad_row {
     const char *name, *text;
@@ -176,8 +174,7 @@ static void check_bad(void)
     }
 }
 
-/* --- one line of --give
- * ------------------------------------------------------------- */
+/* --- one line of --give --------------------------------------------------- */
 
 static const struct give_row {
     const char *name, *line;
@@ -243,8 +240,7 @@ static void check_give(void)
     }
 }
 
-/* --- values
- * ------------------------------------------------------------------------- */
+/* --- values --------------------------------------------------------------- */
 
 static void check_values(void)
 {
