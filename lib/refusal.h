@@ -5,6 +5,8 @@
 #ifndef RWITH_LIB_REFUSAL_H
 #define RWITH_LIB_REFUSAL_H
 
+#include <string.h>
+
 #include <retrywith/refusal.h>
 
 /* Bytes are counted when they no longer fit. */
@@ -14,8 +16,20 @@ struct rwith__writer {
     size_t room;
 };
 
-void rwith__write(struct rwith__writer *w, rwith_slice bytes);
-void rwith__write_text(struct rwith__writer *w, const char *text);
+static inline void rwith__write(struct rwith__writer *w, rwith_slice bytes)
+{
+    if (bytes.len > 0 && w->len <= w->room && bytes.len <= w->room - w->len) {
+        memcpy(w->buf + w->len, bytes.ptr, bytes.len);
+    }
+    w->len += bytes.len;
+}
+
+/* The length of a literal is known to the compiler. */
+static inline void rwith__write_text(struct rwith__writer *w, const char *text)
+{
+    rwith__write(w, (rwith_slice){ text, strlen(text) });
+}
+
 void rwith__write_number(struct rwith__writer *w, size_t number);
 
 /* How text that is not ours is made safe. */

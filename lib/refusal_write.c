@@ -2,22 +2,7 @@
  * refusal_write.c: bytes into a buffer that may be too small, and text that
  * is not ours made safe for where it goes.
  */
-#include <string.h>
-
 #include "lib/refusal.h"
-
-void rwith__write(struct rwith__writer *w, rwith_slice bytes)
-{
-    if (bytes.len > 0 && w->len <= w->room && bytes.len <= w->room - w->len) {
-        memcpy(w->buf + w->len, bytes.ptr, bytes.len);
-    }
-    w->len += bytes.len;
-}
-
-void rwith__write_text(struct rwith__writer *w, const char *text)
-{
-    rwith__write(w, (rwith_slice){ text, strlen(text) });
-}
 
 void rwith__write_number(struct rwith__writer *w, size_t number)
 {
@@ -151,8 +136,33 @@ static void escape_query(struct rwith__writer *w, unsigned char c)
     }
 }
 
-void rwith__write_escaped(struct rwith__writer *w, enum rwith__escape how,
-                          rwith_slice text, size_t max)
+/* Bytes that no form changes, but for a query: most of any text. */
+static const unsigned char
+    plain[128] = {
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        1, 1, 0, 1, 1, 1, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, /* less "&' */
+        1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 0, 1, /* less <> */
+        1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+        1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1, /* less \ */
+        1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+        1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0,
+    };
+
+static size_t plain_len(rwith_slice text)
+{
+    size_t len = 0;
+
+    while (len < text.len && (unsigned char)text.ptr[len] < sizeof(plain) &&
+           plain[(unsigned char)text.ptr[len]]) {
+        len++;
+    }
+    return len;
+}
+
+/* A character of that many bytes; 0: one byte that is none. */
+static void write_character(struct rwith__writer *w, enum rwith__escape how,
+                            rwith_slice text, size_t len)
 {
     static void (*const escapes[])(struct rwith__writer * w,
                                    unsigned char c) = {
@@ -162,27 +172,39 @@ void rwith__write_escaped(struct rwith__writer *w, enum rwith__escape how,
         [RWITH__ESCAPE_SHELL] = escape_shell,
         [RWITH__ESCAPE_QUERY] = escape_query,
     };
-    size_t done = 0;
 
+    if (len == 0) {
+        rwith__write_text(w, "\xef\xbf\xbd");
+    } else if (len == 1 || how == RWITH__ESCAPE_QUERY) {
+        for (size_t i = 0; i < len; i++) {
+            escapes[how](w, (unsigned char)text.ptr[i]);
+        }
+    } else {
+        rwith__write(w, (rwith_slice){ text.ptr, len });
+    }
+}
+
+void rwith__write_escaped(struct rwith__writer *w, enum rwith__escape how,
+                          rwith_slice text, size_t max)
+{
     while (text.len > 0) {
-        size_t len = character_len(text);
-        size_t step = len > 0 ? len : 1;
+        size_t len = how != RWITH__ESCAPE_QUERY ? plain_len(text) : 0;
 
-        if (done + step > max) {
-            rwith__write_text(w, "\xe2\x80\xa6");
-            return;
-        }
-        if (len == 0) {
-            rwith__write_text(w, "\xef\xbf\xbd");
-        } else if (len == 1 || how == RWITH__ESCAPE_QUERY) {
-            for (size_t i = 0; i < len; i++) {
-                escapes[how](w, (unsigned char)text.ptr[i]);
-            }
-        } else {
+        len = len < max ? len : max;
+        if (len > 0) {
             rwith__write(w, (rwith_slice){ text.ptr, len });
+        } else {
+            size_t character = character_len(text);
+
+            len = character > 0 ? character : 1;
+            if (len > max) {
+                rwith__write_text(w, "\xe2\x80\xa6");
+                return;
+            }
+            write_character(w, how, text, character);
         }
-        text.ptr += step;
-        text.len -= step;
-        done += step;
+        text.ptr += len;
+        text.len -= len;
+        max -= len;
     }
 }
