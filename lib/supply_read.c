@@ -89,18 +89,9 @@ struct reading {
     rwith_diagnostic *diag;
 };
 
+/* What was found is never shown: it may be a secret whose keyword was
+ * forgotten, or a file that is none of ours. */
 static int unexpected(struct reading *r, const char *what)
-{
-    int err = rwith__config_need(&r->line, r->at, what, r->diag);
-
-    return err != RWITH_OK
-               ? err
-               : rwith__config_unexpected(&r->line, r->at, what, r->diag);
-}
-
-/* The same without the word that was found: it may be a secret whose
- * keyword was forgotten. */
-static int unexpected_hidden(struct reading *r, const char *what)
 {
     const rwith_slice none = { NULL, 0 };
     int err = rwith__config_need(&r->line, r->at, what, r->diag);
@@ -118,13 +109,14 @@ static int origin_read(struct reading *r)
         "an origin such as https://api.example.com, without a path";
     rwith_slice url;
     char *lower;
-    int err = rwith__config_need(&r->line, 1, expected, r->diag);
 
-    if (err == RWITH_OK) {
-        err = rwith__config_need_end(&r->line, 2, r->diag);
+    r->at = 1;
+    if (r->line.word_count < 2) {
+        return unexpected(r, expected);
     }
-    if (err != RWITH_OK) {
-        return err;
+    if (r->line.word_count > 2) {
+        r->at = 2;
+        return unexpected(r, "the end of the line");
     }
     url = r->line.words[1].text;
     lower = rwith__arena_alloc(&r->supply->arena, url.len + 1);
@@ -132,7 +124,7 @@ static int origin_read(struct reading *r)
         return RWITH_ENOMEM;
     }
     if (rwith_origin_parse(url, lower, url.len, &r->origin, NULL) != RWITH_OK) {
-        return rwith__config_unexpected(&r->line, 1, expected, r->diag);
+        return unexpected(r, expected);
     }
     r->has_origin = true;
     return RWITH_OK;
@@ -231,7 +223,7 @@ static int source_read(struct reading *r, rwith_supply_entry *entry)
             return words_read(r, &sources[i], entry);
         }
     }
-    return unexpected_hidden(r, SOURCES_EXPECTED);
+    return unexpected(r, SOURCES_EXPECTED);
 }
 
 /* The value of a literal; it is no longer the entry's source then. */
@@ -274,7 +266,7 @@ static int entry_read(struct reading *r, const struct place *place)
         r->at += 2;
     }
     if (r->at < r->line.word_count) {
-        return unexpected_hidden(r, "\"send always\" or the end of the line");
+        return unexpected(r, "\"send always\" or the end of the line");
     }
     if (entry.kind == RWITH_SUPPLY_LITERAL) {
         literal = entry.source[0];
@@ -410,13 +402,12 @@ static int give_cut(rwith_slice line, struct given *ret, rwith_diagnostic *diag)
     }
     if (ret->place == NULL) {
         return give_fail(diag, 1,
-                         "expected header, query, cookie, body or "
-                         "auth, found ",
-                         word);
+                         "expected header, query, cookie, body or auth",
+                         (rwith_slice){ NULL, 0 });
     }
     ret->name = rwith_slice_trim(
         (rwith_slice){ word.ptr + word.len, rest.len - word.len });
-    ret->name_column = rest.len - ret->name.len + 1;
+    ret->name_column = (size_t)(ret->name.ptr - line.ptr) + 1;
     sign = ret->name.len > 0 ? memchr(ret->name.ptr, '=', ret->name.len) : NULL;
     if (sign != NULL) {
         size_t name_len = (size_t)(sign - ret->name.ptr);
