@@ -12,6 +12,7 @@
 #include <retrywith/trust.h>
 
 #include "lib/ascii.h"
+#include "lib/dialect.h"
 
 uint64_t rwith__recall_hash(const rwith_recall *recall,
                             const rwith_origin *origin, bool has_value,
@@ -195,26 +196,45 @@ size_t rwith_recall_find(rwith_recall *recall, const rwith_request *req,
 /* --- learn ------------------------------------------------------------------
  */
 
+/* A folder, an operation, or the whole origin; nothing that would be read
+ * back as something else. */
+static bool extent_ok(const struct rwith__recall_entry *entry)
+{
+    const rwith_slice *path = &entry->path;
+    bool is_operation = path->len > 0 && is_of_operation(entry->in);
+
+    if (path->len > 0 &&
+        (path->ptr[0] != '/' ||
+         !rwith_trust_value_ok(*path, RWITH__RECALL_PATH_MAX) ||
+         (!is_operation && path->ptr[path->len - 1] != '/'))) {
+        return false;
+    }
+    return is_operation ? rwith__ascii_is_token(entry->method) &&
+                              entry->method.len <= RWITH__RECALL_METHOD_MAX
+                        : entry->method.len == 0;
+}
+
+static bool value_ok(const struct rwith__recall_entry *entry)
+{
+    if (!entry->has_value) {
+        return entry->value.len == 0;
+    }
+    return entry->in != RWITH_IN_AUTHORIZATION &&
+           entry->value.len <= RWITH_RECALL_VALUE_MAX &&
+           rwith__challenge_value_ok(entry->in, entry->value);
+}
+
 int rwith__recall_judge(const struct rwith__recall_entry *entry)
 {
-    bool has_value = entry->has_value;
+    bool is_kept = entry->origin.host.len > 0 &&
+                   entry->origin.host.len <= RWITH__RECALL_HOST_MAX &&
+                   entry->origin.port != 0 && extent_ok(entry) &&
+                   rwith_requirement_name_ok(entry->in, entry->name) &&
+                   (entry->in != RWITH_IN_HEADER ||
+                    rwith_trust_field_may_be_set(entry->name)) &&
+                   value_ok(entry);
 
-    if (entry->origin.host.len == 0 ||
-        entry->origin.host.len > RWITH__RECALL_HOST_MAX ||
-        entry->origin.port == 0 || entry->path.len > RWITH__RECALL_PATH_MAX ||
-        entry->method.len > RWITH__RECALL_METHOD_MAX ||
-        !rwith_requirement_name_ok(entry->in, entry->name) ||
-        (entry->in == RWITH_IN_HEADER &&
-         !rwith_trust_field_may_be_set(entry->name))) {
-        return RWITH_ERANGE;
-    }
-    if (has_value
-            ? entry->in == RWITH_IN_AUTHORIZATION ||
-                  !rwith_trust_value_ok(entry->value, RWITH_RECALL_VALUE_MAX)
-            : entry->value.len > 0) {
-        return RWITH_ERANGE;
-    }
-    return RWITH_OK;
+    return is_kept ? RWITH_OK : RWITH_ERANGE;
 }
 
 static bool is_same(const struct rwith__recall_entry *a,
@@ -231,9 +251,28 @@ static bool is_same(const struct rwith__recall_entry *a,
            rwith_slice_equal(a->method, b->method);
 }
 
+static uint32_t same_find(const rwith_recall *recall,
+                          const struct rwith__recall_entry *entry,
+                          uint64_t hash)
+{
+    uint32_t i = rwith__recall_first(recall, hash);
+
+    while (i != RWITH__RECALL_NONE) {
+        const struct rwith__recall_slot *slot =
+            rwith__recall_slot_const(recall, i);
+        struct rwith__recall_entry there;
+
+        rwith__recall_entry(recall, i, &there);
+        if (slot->hash == hash && is_same(&there, entry)) {
+            break;
+        }
+        i = slot->next;
+    }
+    return i;
+}
+
 /* What a walk over all entries of an origin that share a cap found. */
 struct share {
-    uint32_t same;   /* the entry itself, or NONE */
     uint32_t count;  /* of the share */
     uint32_t oldest; /* in it */
     uint64_t oldest_tick;
@@ -243,36 +282,29 @@ struct share {
 };
 
 static void share_add(struct share *share, const rwith_recall *recall,
-                      uint32_t i, const struct rwith__recall_entry *there,
-                      const struct rwith__recall_entry *entry)
+                      uint32_t i, bool is_of_client)
 {
     const struct rwith__recall_slot *slot = rwith__recall_slot_const(recall, i);
 
-    if (is_same(there, entry)) {
-        share->same = i;
-    }
     share->count++;
     if (slot->tick < share->oldest_tick) {
         share->oldest_tick = slot->tick;
         share->oldest = i;
     }
-    if (there->client == entry->client) {
-        share->of_client++;
-        if (slot->tick < share->client_tick) {
-            share->client_tick = slot->tick;
-            share->client_oldest = i;
-        }
+    share->of_client += is_of_client;
+    if (is_of_client && slot->tick < share->client_tick) {
+        share->client_tick = slot->tick;
+        share->client_oldest = i;
     }
 }
 
 /* Names of an origin share one hash; its values have one for each client,
- * so that only learning a value looks at every slot. */
+ * so that a new value looks at every slot. */
 static struct share share_count(const rwith_recall *recall,
                                 const struct rwith__recall_entry *entry,
                                 uint64_t hash)
 {
-    struct share share = { .same = RWITH__RECALL_NONE,
-                           .oldest = RWITH__RECALL_NONE,
+    struct share share = { .oldest = RWITH__RECALL_NONE,
                            .oldest_tick = UINT64_MAX,
                            .client_oldest = RWITH__RECALL_NONE,
                            .client_tick = UINT64_MAX };
@@ -289,7 +321,7 @@ static struct share share_count(const rwith_recall *recall,
             rwith__recall_entry(recall, i, &there);
             if (there.has_value == entry->has_value &&
                 rwith_origin_equal(&there.origin, &entry->origin)) {
-                share_add(&share, recall, i, &there, entry);
+                share_add(&share, recall, i, there.client == entry->client);
             }
         }
         i = entry->has_value ? i + 1 : slot->next;
@@ -297,30 +329,41 @@ static struct share share_count(const rwith_recall *recall,
     return share;
 }
 
+/* An entry more: who has a full share loses the oldest of it. */
+static void share_make_room(rwith_recall *recall,
+                            const struct rwith__recall_entry *entry,
+                            uint64_t hash)
+{
+    struct share share = share_count(recall, entry, hash);
+    uint32_t cap = entry->has_value ? RWITH_RECALL_CLIENTS_MAX
+                                    : RWITH_RECALL_PER_ORIGIN_MAX;
+
+    if (entry->has_value && share.of_client >= RWITH__RECALL_PER_CLIENT_MAX) {
+        rwith__recall_remove(recall, share.client_oldest);
+    } else if (share.count >= cap) {
+        rwith__recall_remove(recall, share.oldest);
+    }
+}
+
 int rwith__recall_keep(rwith_recall *recall,
                        const struct rwith__recall_entry *entry, uint64_t now_s)
 {
     uint64_t hash = rwith__recall_hash(recall, &entry->origin, entry->has_value,
                                        entry->client);
-    struct share share = share_count(recall, entry, hash);
-    uint32_t cap = entry->has_value ? RWITH_RECALL_CLIENTS_MAX
-                                    : RWITH_RECALL_PER_ORIGIN_MAX;
+    uint32_t same = same_find(recall, entry, hash);
 
-    if (share.same != RWITH__RECALL_NONE) {
+    if (same != RWITH__RECALL_NONE) {
         struct rwith__recall_entry there;
 
-        rwith__recall_entry(recall, share.same, &there);
+        rwith__recall_entry(recall, same, &there);
         if (rwith_slice_equal(there.value, entry->value) &&
             there.scope == entry->scope) {
-            touch(recall, share.same, now_s);
+            touch(recall, same, now_s);
             return RWITH_OK;
         }
-        rwith__recall_remove(recall, share.same);
-    } else if (entry->has_value &&
-               share.of_client >= RWITH__RECALL_PER_CLIENT_MAX) {
-        rwith__recall_remove(recall, share.client_oldest);
-    } else if (share.count >= cap) {
-        rwith__recall_remove(recall, share.oldest);
+        rwith__recall_remove(recall, same);
+    } else {
+        share_make_room(recall, entry, hash);
     }
     return rwith__recall_insert(recall, hash, entry, now_s) ? RWITH_OK
                                                             : RWITH_EFULL;
@@ -353,6 +396,9 @@ int rwith_recall_learn(rwith_recall *recall, const rwith_request *req,
         bool is_whole = is_of_operation(entry->in);
 
         e.path = path_of(req->target);
+        if (e.path.len == 0 || e.path.ptr[0] != '/') {
+            return RWITH_ERANGE; /* "*" has neither path nor folder */
+        }
         e.path = is_whole ? e.path : folder_of(e.path);
         e.method = is_whole ? req->method : e.method;
     }

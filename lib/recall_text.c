@@ -307,7 +307,8 @@ static int attributes_read(struct reading *r, struct rwith__recall_entry *entry,
         return unexpected(r, "seconds since 1970");
     }
     r->at++;
-    return rwith__config_need_end(&r->line, r->at, r->diag);
+    return r->at == r->line.word_count ? RWITH_OK
+                                       : unexpected(r, "the end of the line");
 }
 
 /* The second time through: keep what has not expired. */

@@ -82,6 +82,12 @@ static const struct scope_row {
       "POST", "/a/b", false },
     { "body: another path", RWITH_SCOPE_PATH, RWITH_IN_BODY, "POST", "/a/b",
       "POST", "/a/c", false },
+    { "path: no path at all", RWITH_SCOPE_PATH, RWITH_IN_HEADER, "OPTIONS",
+      "*", "GET", "/a", false },
+    { "path: a line break", RWITH_SCOPE_PATH, RWITH_IN_HEADER, "GET",
+      "/a\nb/c", "GET", "/a\nb/c", false },
+    { "query: no method", RWITH_SCOPE_PATH, RWITH_IN_QUERY, "a b", "/a",
+      "a b", "/a", false },
     { "request: never", RWITH_SCOPE_REQUEST, RWITH_IN_HEADER, "GET", "/a",
       "GET", "/a", false },
 };
@@ -296,6 +302,10 @@ static void check_limits(void)
     entry = hold("X-S", "a\r\nb");
     is_int(rwith_recall_learn(recall, &req, RWITH_SCOPE_ORIGIN, &entry, NOW),
            RWITH_ERANGE, "a line break");
+    entry = hold("sid", "a; admin=1");
+    entry.in = RWITH_IN_COOKIE;
+    is_int(rwith_recall_learn(recall, &req, RWITH_SCOPE_ORIGIN, &entry, NOW),
+           RWITH_ERANGE, "a second cookie in a cookie's value");
     is_int((long long)rwith_recall_count(recall), 1, "nothing else is there");
     free(recall);
 }
@@ -404,9 +414,22 @@ static const struct bad_row {
       3, 24 },
     { "a forbidden field",
       "retrywith-recall 1\norigin http://h\nwant header Host used 1\n", 3, 0 },
+    { "a folder without its slash",
+      "retrywith-recall 1\norigin http://h\nwant header X path /a used 1\n", 3,
+      0 },
+    { "a path that is none",
+      "retrywith-recall 1\norigin http://h\nwant header X path a/ used 1\n", 3,
+      0 },
+    { "a parameter of a path and any method",
+      "retrywith-recall 1\norigin http://h\nwant query x path /a used 1\n", 3,
+      0 },
+    { "a method without a path",
+      "retrywith-recall 1\norigin http://h\nwant query x method GET used 1\n",
+      3, 0 },
     { "a short key", "retrywith-recall 1\nkey 00\n", 2, 5 },
     { "more behind",
-      "retrywith-recall 1\norigin http://h\nwant header X used 1 2\n", 3, 22 },
+      "retrywith-recall 1\norigin http://h\nwant header X used 1 secret\n",
+      3, 22 },
 };
 
 static void check_bad(void)
@@ -420,6 +443,7 @@ static void check_bad(void)
 
         if (!ok(err == RWITH_EFILE && diag.line == row->line &&
                     diag.column == row->column &&
+                    strstr(diag.text, "secret") == NULL &&
                     rwith_recall_count(recall) == 0,
                 "%s", row->name)) {
             printf("#   got %d at %zu:%zu: %s\n", err, diag.line, diag.column,
