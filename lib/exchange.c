@@ -31,9 +31,11 @@ static uint64_t elapsed_ms(const rwith_exchange *x, uint64_t now_ms)
     return now_ms > x->start_ms ? now_ms - x->start_ms : 0;
 }
 
-static uint64_t epoch_s(const rwith_exchange *x, uint64_t now_ms)
+uint64_t rwith__exchange_clock_s(const rwith_exchange *x, uint64_t now_ms)
 {
-    return x->epoch_s > 0 ? x->epoch_s + elapsed_ms(x, now_ms) / 1000 : 0;
+    uint64_t passed_ms = now_ms > x->begin_ms ? now_ms - x->begin_ms : 0;
+
+    return x->epoch_s + passed_ms / 1000;
 }
 
 int rwith__exchange_need_work(rwith_exchange *x)
@@ -328,6 +330,10 @@ static int challenge_own(rwith_exchange *x, const rwith_challenge *seen)
     }
     is_whole = is_whole && rwith__arena_copy(arena, c->explain, &c->explain) &&
                rwith__arena_copy(arena, c->refused_name, &c->refused_name);
+    if (!is_whole) { /* nothing of it may be shown */
+        c->explain = (rwith_slice){ "", 0 };
+        c->refused_name = (rwith_slice){ "", 0 };
+    }
     return is_whole ? RWITH_OK : RWITH_ENOMEM;
 }
 
@@ -362,9 +368,10 @@ static int understand(rwith_exchange *x, const struct event *ev)
     char names[RWITH__NAME_BUF_LEN];
     int err;
 
-    rwith_challenge_read(x->options.set, &x->req, &x->resp, ev->facts,
-                         ev->fact_count, names, sizeof(names),
-                         epoch_s(x, ev->now_ms), &c);
+    rwith_challenge_read(
+        x->options.set, &x->req, &x->resp, ev->facts, ev->fact_count, names,
+        sizeof(names),
+        x->epoch_s > 0 ? rwith__exchange_clock_s(x, ev->now_ms) : 0, &c);
     if (c.dialects == 0) {
         x->may_learn = x->resp.status < STATUS_ERRORS;
         err = x->may_learn ? taught(x) : RWITH_OK;
@@ -389,6 +396,7 @@ static int on_start(rwith_exchange *x, const struct event *ev)
     unsigned ignored;
     int err;
 
+    x->begin_ms = ev->now_ms;
     x->start_ms = ev->now_ms;
     x->epoch_s = ev->epoch_s;
     x->echo_sent = rwith__item_is_own(&x->req, RWITH_IN_HEADER,
@@ -524,7 +532,8 @@ static int on_recalled(rwith_exchange *x, const struct event *ev)
     if (elapsed_ms(x, ev->now_ms) > x->options.start_within_ms) {
         return deliver(x, RWITH_OUTCOME_TIME);
     }
-    err = rwith__item_add_recalled(x, epoch_s(x, ev->now_ms), &added);
+    err = rwith__item_add_recalled(x, rwith__exchange_clock_s(x, ev->now_ms),
+                                   &added);
     if (err != RWITH_OK) {
         return err;
     }
@@ -612,6 +621,7 @@ static int dispatch(rwith_exchange *x, const struct event *ev,
     if (cell->act == NULL) {
         return RWITH_ESTATE;
     }
+    x->now_ms = ev->now_ms;
     err = cell->act(x, ev);
     if (err != RWITH_OK) {
         x->state = x->is_held ? RWITH__STATE_DELIVERED : RWITH__STATE_FAILED;

@@ -85,9 +85,12 @@ struct rwith_exchange {
     rwith_outcome outcome;
     rwith_effect effect;
 
-    uint64_t start_ms;
-    uint64_t epoch_s; /* at the start */
-    uint64_t need_ms; /* when values were asked for */
+    uint64_t begin_ms;
+    uint64_t epoch_s;  /* when it began */
+    uint64_t start_ms; /* begin_ms, and the time in which values were
+                          brought: what the limit of time is counted from */
+    uint64_t need_ms;  /* when values were asked for */
+    uint64_t now_ms;   /* of the last event */
     unsigned attempts;
     unsigned obtains;
     unsigned waits;
@@ -118,6 +121,9 @@ bool rwith__exchange_allows(enum rwith__state state,
 /* Everything that must be true between two events. */
 bool rwith__exchange_validate(const rwith_exchange *x);
 
+/* Seconds since 1970; since the start when those are not known. */
+uint64_t rwith__exchange_clock_s(const rwith_exchange *x, uint64_t now_ms);
+
 /* Make x->work. @return #RWITH_OK, #RWITH_ENOMEM */
 int rwith__exchange_need_work(rwith_exchange *x);
 
@@ -145,6 +151,10 @@ bool rwith__item_was_sent(const rwith_exchange *x, rwith_place in,
 /* Does the client's own request have something of that place and name? */
 bool rwith__item_is_own(const rwith_request *req, rwith_place in,
                         rwith_slice name, rwith_slice *ret_value);
+
+/* May anything of that name be put there in this request? */
+bool rwith__item_may_stand(const rwith_exchange *x, rwith_place in,
+                           rwith_slice name);
 
 /* Values are there unasked: "send always", and what recall knows. */
 int rwith__item_add_always(rwith_exchange *x);
@@ -205,6 +215,10 @@ int rwith__patch_obtain(rwith_exchange *x, const struct rwith__fetch *fetch);
 /* Can members be put into the content? */
 bool rwith__patch_may_touch_body(const rwith_request *req);
 
+/* Can parameters be put into the target?  Not into "*", and a fragment would
+ * hide them. */
+bool rwith__patch_may_touch_query(const rwith_request *req);
+
 /* The value of a query parameter of that name in a raw target, raw; names
  * compare decoded. */
 bool rwith__patch_query_find(rwith_slice target, rwith_slice name,
@@ -212,9 +226,5 @@ bool rwith__patch_query_find(rwith_slice target, rwith_slice name,
 
 /* Does a raw value decode to these bytes? */
 bool rwith__patch_query_equal(rwith_slice raw, rwith_slice decoded);
-
-/* The next "name=value" of a Cookie field's value. */
-bool rwith__patch_next_cookie(rwith_slice *cursor, rwith_slice *ret_pair,
-                              rwith_slice *ret_name, rwith_slice *ret_value);
 
 #endif

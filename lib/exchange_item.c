@@ -10,10 +10,10 @@
 
 #include <retrywith/trust.h>
 
+#include "lib/cookie.h"
 #include "lib/supply.h"
 
-#define ROOM_FIRST       8
-#define COOKIE_VALUE_MAX 4096
+#define ROOM_FIRST 8
 
 /* A client's own names win over what was only remembered or is sent
  * unasked. */
@@ -115,7 +115,7 @@ static bool own_cookie(const rwith_request *req, rwith_slice wanted,
                                       RWITH_LIT("Cookie"))) {
             continue;
         }
-        while (rwith__patch_next_cookie(&cursor, &pair, &name, &value)) {
+        while (rwith__cookie_next(&cursor, &pair, &name, &value)) {
             if (rwith_slice_equal(name, wanted)) {
                 *ret_value = value;
                 return true;
@@ -229,6 +229,11 @@ static void need_add(rwith_exchange *x, size_t id,
 {
     struct rwith__work *work = x->work;
 
+    for (size_t i = 0; i < work->need_count; i++) {
+        if (work->needs[i].entry == id) {
+            return;
+        }
+    }
     if (work->need_count < RWITH__NEED_COUNT_MAX) {
         work->needs[work->need_count++] = (rwith_need){
             .requirement = { .in = entry->in, .name = entry->name },
@@ -238,18 +243,16 @@ static void need_add(rwith_exchange *x, size_t id,
     }
 }
 
-/* May a configured value stand there in this request? */
-static bool may_stand(const rwith_exchange *x, const rwith_supply_entry *entry)
+bool rwith__item_may_stand(const rwith_exchange *x, rwith_place in,
+                           rwith_slice name)
 {
-    switch (entry->in) {
+    switch (in) {
     case RWITH_IN_HEADER:
-        return rwith_trust_field_may_be_set(entry->name);
+        return rwith_trust_field_may_be_set(name);
     case RWITH_IN_QUERY:
-        return x->req.target.len > 0 && x->req.target.ptr[0] == '/';
-    case RWITH_IN_BODY:
-        return rwith__patch_may_touch_body(&x->req);
-    case RWITH_IN_AUTHORIZATION:
-        return rwith__item_can_authenticate(x, entry->auth);
+        return rwith__patch_may_touch_query(&x->req);
+    case RWITH_IN_BODY: /* the body as a whole cannot be given */
+        return name.len > 0 && rwith__patch_may_touch_body(&x->req);
     default:
         return true;
     }
@@ -269,7 +272,9 @@ static int entry_add(rwith_exchange *x, size_t id, enum rwith__why why)
     rwith_slice own;
     int err;
 
-    if (!may_stand(x, entry) ||
+    if (!rwith__item_may_stand(x, entry->in, entry->name) ||
+        (entry->in == RWITH_IN_AUTHORIZATION &&
+         !rwith__item_can_authenticate(x, entry->auth)) ||
         rwith__item_find(x, entry->in, entry->name) != NULL ||
         rwith__item_is_own(&x->req, entry->in, entry->name, &own)) {
         return RWITH_OK;
@@ -348,9 +353,9 @@ static int hit_add(rwith_exchange *x, const rwith_recall_hit *hit,
         *ret_new += x->item_count > before;
         return err;
     }
-    if (hit->in == RWITH_IN_HEADER &&
-        (!rwith_trust_field_may_be_set(hit->name) ||
-         !rwith_trust_value_ok(hit->value, RWITH_RECALL_VALUE_MAX))) {
+    if (hit->in == RWITH_IN_AUTHORIZATION ||
+        !rwith__item_may_stand(x, hit->in, hit->name) ||
+        !rwith__challenge_value_ok(hit->in, hit->value)) {
         return RWITH_OK; /* a file or another process may have spoilt it */
     }
     if (there == NULL
@@ -384,62 +389,27 @@ int rwith__item_add_recalled(rwith_exchange *x, uint64_t now_s,
 
 /* --- cookies of swallowed responses (R-6) --------------------------------- */
 
-/* RFC 6265 5.1.4 */
-static bool path_covers(rwith_slice path, rwith_slice target)
-{
-    const char *query =
-        target.len > 0 ? memchr(target.ptr, '?', target.len) : NULL;
-    size_t len = query != NULL ? (size_t)(query - target.ptr) : target.len;
-
-    return path.len <= len && memcmp(path.ptr, target.ptr, path.len) == 0 &&
-           (path.len == len || path.ptr[path.len - 1] == '/' ||
-            target.ptr[path.len] == '/');
-}
-
-/* What of a cookie's attributes matters for the very next request. */
-static bool attributes_allow(const rwith_exchange *x, rwith_slice cursor,
-                             bool *ret_is_dropped)
-{
-    rwith_slice pair, name, value;
-
-    *ret_is_dropped = false;
-    while (rwith__patch_next_cookie(&cursor, &pair, &name, &value)) {
-        if (rwith_slice_equal_nocase(name, RWITH_LIT("Path")) &&
-            value.len > 0 && value.ptr[0] == '/' &&
-            !path_covers(value, x->req.target)) {
-            return false;
-        }
-        if (rwith_slice_equal_nocase(pair, RWITH_LIT("Secure")) &&
-            !rwith_slice_equal(x->req.origin.scheme, RWITH_LIT("https"))) {
-            return false;
-        }
-        if (rwith_slice_equal_nocase(name, RWITH_LIT("Max-Age")) &&
-            value.len > 0 && (value.ptr[0] == '0' || value.ptr[0] == '-')) {
-            *ret_is_dropped = true;
-        }
-    }
-    return true;
-}
-
 int rwith__item_take_cookies(rwith_exchange *x, const rwith_response *resp)
 {
+    uint64_t now_s = rwith__exchange_clock_s(x, x->now_ms);
     int err = RWITH_OK;
 
     if (x->options.has_jar || !x->req.may_add) {
         return RWITH_OK;
     }
     for (size_t i = 0; i < resp->field_count && err == RWITH_OK; i++) {
-        rwith_slice cursor = resp->fields[i].value;
-        struct rwith__item item = { .in = RWITH_IN_COOKIE,
-                                    .why = RWITH__WHY_COOKIE };
-        rwith_slice pair;
+        const rwith_field *field = &resp->fields[i];
+        struct rwith__cookie cookie;
 
-        if (rwith_slice_equal_nocase(resp->fields[i].name,
-                                     RWITH_LIT("Set-Cookie")) &&
-            rwith__patch_next_cookie(&cursor, &pair, &item.name, &item.value) &&
-            rwith_requirement_name_ok(RWITH_IN_COOKIE, item.name) &&
-            rwith_trust_value_ok(item.value, COOKIE_VALUE_MAX) &&
-            attributes_allow(x, cursor, &item.is_dropped)) {
+        if (rwith_slice_equal_nocase(field->name, RWITH_LIT("Set-Cookie")) &&
+            rwith__cookie_read(field->value, now_s, &cookie) &&
+            rwith__cookie_applies(&cookie, &x->req.origin, x->req.target)) {
+            struct rwith__item item = { .in = RWITH_IN_COOKIE,
+                                        .name = cookie.name,
+                                        .value = cookie.value,
+                                        .why = RWITH__WHY_COOKIE,
+                                        .is_dropped = cookie.is_expired };
+
             err = rwith__item_set(x, &item);
         }
     }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "lib/ascii.h"
+#include "lib/cookie.h"
 
 #define HEX_DIGITS  "0123456789ABCDEF"
 #define PERCENT_LEN 3 /* of one encoded byte */
@@ -53,6 +54,12 @@ bool rwith__patch_may_touch_body(const rwith_request *req)
         }
     }
     return true;
+}
+
+bool rwith__patch_may_touch_query(const rwith_request *req)
+{
+    return req->target.len > 0 && req->target.ptr[0] == '/' &&
+           memchr(req->target.ptr, '#', req->target.len) == NULL;
 }
 
 static int hex_value(char c)
@@ -201,32 +208,6 @@ static int target_add(rwith_exchange *x, const struct rwith__item *item,
 
 /* --- the Cookie field ----------------------------------------------------- */
 
-bool rwith__patch_next_cookie(rwith_slice *cursor, rwith_slice *ret_pair,
-                              rwith_slice *ret_name, rwith_slice *ret_value)
-{
-    while (cursor->len > 0) {
-        const char *stop = memchr(cursor->ptr, ';', cursor->len);
-        size_t len = stop != NULL ? (size_t)(stop - cursor->ptr) : cursor->len;
-        rwith_slice pair = rwith_slice_trim((rwith_slice){ cursor->ptr, len });
-        size_t step = stop != NULL ? len + 1 : len;
-
-        cursor->ptr += step;
-        cursor->len -= step;
-        if (pair.len == 0) {
-            continue;
-        }
-        const char *sign = memchr(pair.ptr, '=', pair.len);
-        size_t name_len = sign != NULL ? (size_t)(sign - pair.ptr) : 0;
-        *ret_pair = pair;
-        *ret_name = rwith_slice_trim((rwith_slice){ pair.ptr, name_len });
-        *ret_value = sign != NULL ? rwith_slice_trim((rwith_slice){
-                                        sign + 1, pair.len - name_len - 1 })
-                                  : pair;
-        return true;
-    }
-    return false;
-}
-
 static void put_cookie(struct writer *w, const struct rwith__item *item)
 {
     if (item->is_dropped) {
@@ -251,7 +232,7 @@ static void put_own_cookies(const rwith_exchange *x, struct writer *w)
                                       RWITH_LIT("Cookie"))) {
             continue;
         }
-        while (rwith__patch_next_cookie(&cursor, &pair, &name, &value)) {
+        while (rwith__cookie_next(&cursor, &pair, &name, &value)) {
             if (rwith__item_find(x, RWITH_IN_COOKIE, name) != NULL) {
                 continue;
             }
@@ -376,8 +357,14 @@ int rwith__patch_send(rwith_exchange *x)
         }
     }
     if (err == RWITH_OK && counts[RWITH_IN_COOKIE] > 0) {
-        err = cookie_build(x, &fields[x->effect.set_count]);
-        x->effect.set_count += err == RWITH_OK;
+        rwith_field *cookie = &fields[x->effect.set_count];
+
+        err = cookie_build(x, cookie);
+        x->effect.set_count +=
+            err == RWITH_OK &&
+            (cookie->value.len > 0 ||
+             rwith_fields_find(x->req.fields, x->req.field_count,
+                               cookie->name) != NULL);
     }
     x->effect.set = fields;
     x->effect.members = members;

@@ -5,8 +5,6 @@
  */
 #include "lib/exchange.h"
 
-#include <retrywith/trust.h>
-
 #include "lib/ascii.h"
 #include "lib/hash.h"
 #include "lib/supply.h"
@@ -168,22 +166,14 @@ static rwith_requirement normalised(const rwith_requirement *requirement)
 static bool may_be_given(const rwith_exchange *x, const rwith_requirement *r,
                          rwith_reason_kind *ret_reason)
 {
-    if (r->in == RWITH_IN_HEADER && !rwith_trust_field_may_be_set(r->name)) {
-        *ret_reason = RWITH_REASON_FORBIDDEN;
-        return false;
-    }
-    if (!x->req.may_add ||
-        (r->in == RWITH_IN_QUERY &&
-         (x->req.target.len == 0 || x->req.target.ptr[0] != '/'))) {
-        *ret_reason = RWITH_REASON_NOT_ALLOWED;
-        return false;
-    }
-    if (r->in == RWITH_IN_BODY &&
-        (r->name.len == 0 || !rwith__patch_may_touch_body(&x->req))) {
-        *ret_reason = RWITH_REASON_NO_BODY_PATCH;
-        return false;
-    }
-    return true;
+    static const rwith_reason_kind reasons[RWITH_PLACE_COUNT] = {
+        [RWITH_IN_HEADER] = RWITH_REASON_FORBIDDEN,
+        [RWITH_IN_QUERY] = RWITH_REASON_NOT_ALLOWED,
+        [RWITH_IN_BODY] = RWITH_REASON_NO_BODY_PATCH,
+    };
+
+    *ret_reason = x->req.may_add ? reasons[r->in] : RWITH_REASON_NOT_ALLOWED;
+    return x->req.may_add && rwith__item_may_stand(x, r->in, r->name);
 }
 
 /* There is an entry: is its value at hand, and is it another one? */

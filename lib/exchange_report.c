@@ -75,7 +75,7 @@ bool rwith_exchange_has_learned(const rwith_exchange *x)
 
 unsigned rwith_exchange_settle(rwith_exchange *x, uint64_t now_ms)
 {
-    uint64_t passed_ms = now_ms > x->start_ms ? now_ms - x->start_ms : 0;
+    uint64_t now_s = rwith__exchange_clock_s(x, now_ms);
 
     if (!rwith_exchange_has_learned(x)) {
         return 0;
@@ -91,9 +91,9 @@ unsigned rwith_exchange_settle(rwith_exchange *x, uint64_t now_ms)
             entry.has_value = true;
             entry.value = item->value;
         }
-        x->learned += rwith_recall_learn(
-                          x->options.recall, &x->req, item->remember, &entry,
-                          x->epoch_s + passed_ms / 1000) == RWITH_OK;
+        x->learned +=
+            rwith_recall_learn(x->options.recall, &x->req, item->remember,
+                               &entry, now_s) == RWITH_OK;
     }
     x->has_settled = true;
     return x->learned;

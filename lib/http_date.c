@@ -1,6 +1,6 @@
 /*
- * http_date.c: reads the date of a Retry-After.  A form is a row of letters
- * and punctuation; the name of the day is skipped, as nobody checks it.
+ * http_date.c: reads the date of a Retry-After or a cookie.  A form is a row of
+ * letters and punctuation; the name of the day is skipped, as nobody checks it.
  */
 #include "lib/http_date.h"
 
@@ -28,6 +28,7 @@ struct date {
  */
 static const char *const forms[] = {
     "A, D B Y h:m:s GMT", /* IMF-fixdate */
+    "A, D-B-Y h:m:s GMT", /* RFC 850 with a whole year, as in cookies */
     "A, D-B-y h:m:s GMT", /* RFC 850 */
     "A B d h:m:s Y",      /* asctime() */
 };

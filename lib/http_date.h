@@ -1,5 +1,6 @@
 /*
- * http_date.h: the three forms of a date in HTTP (RFC 9110 5.6.7).
+ * http_date.h: the three forms of a date in HTTP (RFC 9110 5.6.7), and the
+ * one that cookies still have (RFC 6265 5.1.1).
  */
 #ifndef RWITH_LIB_HTTP_DATE_H
 #define RWITH_LIB_HTTP_DATE_H

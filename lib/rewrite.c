@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+#include "lib/cookie.h"
+
 /* An authority longer than that is nobody's that we relay for. */
 #define AUTHORITY_MAX 300
 
@@ -353,20 +355,6 @@ static void translate_if(struct edit *edit, const rwith_mapping *map,
     }
 }
 
-/* Does a cookie's Domain cover that host? */
-static bool domain_covers(rwith_slice domain, rwith_slice host)
-{
-    if (has_prefix(domain, RWITH_LIT("."))) {
-        domain = slice_from(domain, 1);
-    }
-    if (domain.len == 0 || domain.len > host.len) {
-        return false;
-    }
-    size_t skip = host.len - domain.len;
-    return rwith_slice_equal_nocase(slice_from(host, skip), domain) &&
-           (skip == 0 || host.ptr[skip - 1] == '.');
-}
-
 /* An attribute of a cookie, with the semicolon before it. */
 struct attribute {
     size_t from; /* of the semicolon */
@@ -380,7 +368,7 @@ struct attribute {
 static void cookie_domain(struct edit *edit, const rwith_mapping *map,
                           const struct attribute *attribute)
 {
-    if (domain_covers(attribute->value, map->back.host)) {
+    if (rwith__cookie_domain_covers(attribute->value, map->back.host)) {
         edit_replace(edit, attribute->from, attribute->to);
     }
 }

@@ -12,6 +12,8 @@ static const struct row {
 } rows[] = {
     { "IMF-fixdate", "Sun, 06 Nov 1994 08:49:37 GMT", true, 784111777 },
     { "RFC 850", "Sunday, 06-Nov-94 08:49:37 GMT", true, 784111777 },
+    { "RFC 850 with a whole year", "Sun, 06-Nov-1994 08:49:37 GMT", true,
+      784111777 },
     { "asctime", "Sun Nov  6 08:49:37 1994", true, 784111777 },
     { "asctime, two digits", "Wed Nov 16 08:49:37 1994", true, 784975777 },
     { "the first second", "Thu, 01 Jan 1970 00:00:00 GMT", true, 0 },
