@@ -317,11 +317,40 @@ ngx_http_retry_with_push_field(ngx_pool_t *pool, ngx_list_t *headers,
 }
 
 
+/* an empty Cookie says that none is left */
+
+static ngx_int_t
+ngx_http_retry_with_push_set(ngx_pool_t *pool, ngx_list_t *headers,
+    const rwith_effect *effect)
+{
+    size_t              i;
+    const rwith_field  *field;
+
+    for (i = 0; effect && i < effect->set_count; i++) {
+        field = &effect->set[i];
+
+        if (field->value.len == 0
+            && rwith_slice_equal_nocase(field->name, RWITH_LIT("Cookie")))
+        {
+            continue;
+        }
+
+        if (ngx_http_retry_with_push_field(pool, headers, field->name,
+                                           field->value)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
 static ngx_int_t
 ngx_http_retry_with_patch_fields(ngx_http_request_t *r,
     ngx_http_retry_with_ctx_t *ctx, const rwith_effect *effect)
 {
-    size_t            i;
     ngx_uint_t        n;
     ngx_list_t        headers;
     ngx_list_part_t  *part;
@@ -350,14 +379,8 @@ ngx_http_retry_with_patch_fields(ngx_http_request_t *r,
         }
     }
 
-    for (i = 0; effect && i < effect->set_count; i++) {
-        if (ngx_http_retry_with_push_field(r->pool, &headers,
-                                           effect->set[i].name,
-                                           effect->set[i].value)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
+    if (ngx_http_retry_with_push_set(r->pool, &headers, effect) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     if (ctx->is_relay
@@ -391,7 +414,6 @@ static ngx_int_t
 ngx_http_retry_with_patch_whole(ngx_http_request_t *r,
     ngx_http_retry_with_ctx_t *ctx, const rwith_effect *effect)
 {
-    size_t                    i;
     ngx_list_t                headers;
     ngx_http_request_body_t  *body;
 
@@ -406,14 +428,8 @@ ngx_http_retry_with_patch_whole(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    for (i = 0; i < effect->set_count; i++) {
-        if (ngx_http_retry_with_push_field(r->pool, &headers,
-                                           effect->set[i].name,
-                                           effect->set[i].value)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
+    if (ngx_http_retry_with_push_set(r->pool, &headers, effect) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     if (ctx->is_relay

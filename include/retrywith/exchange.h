@@ -111,8 +111,9 @@ typedef struct rwith_effect {
     rwith_slice method;     /**< OBTAIN; SEND: the client's */
     rwith_slice target;     /**< raw, with what was added to the query */
     const rwith_field *set; /**< replace all field lines of that name; an
-                                 empty value is sent as an empty field.
-                                 Each name occurs once */
+                                 empty value is sent as an empty field, but
+                                 an empty Cookie not at all.  Each name
+                                 occurs once */
     size_t set_count;
     const rwith_body_member *members; /**< SEND, if may_patch_body */
     size_t member_count;
