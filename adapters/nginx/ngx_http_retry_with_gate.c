@@ -10,6 +10,7 @@
 
 static ngx_int_t ngx_http_retry_with_gate_add_variables(ngx_conf_t *cf);
 static ngx_int_t ngx_http_retry_with_gate_init(ngx_conf_t *cf);
+static void *ngx_http_retry_with_gate_create_main_conf(ngx_conf_t *cf);
 static void *ngx_http_retry_with_gate_create_conf(ngx_conf_t *cf);
 static char *ngx_http_retry_with_gate_merge_conf(ngx_conf_t *cf, void *parent,
     void *child);
@@ -134,7 +135,7 @@ static ngx_http_module_t  ngx_http_retry_with_gate_module_ctx = {
     ngx_http_retry_with_gate_add_variables, /* preconfiguration */
     ngx_http_retry_with_gate_init,         /* postconfiguration */
 
-    NULL,                                  /* create main configuration */
+    ngx_http_retry_with_gate_create_main_conf, /* create main configuration */
     NULL,                                  /* init main configuration */
 
     NULL,                                  /* create server configuration */
@@ -301,6 +302,27 @@ ngx_http_retry_with_gate_add_variables(ngx_conf_t *cf)
 
 
 static void *
+ngx_http_retry_with_gate_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_http_retry_with_gate_main_conf_t  *mcf;
+
+    mcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_retry_with_gate_main_conf_t));
+    if (mcf == NULL) {
+        return NULL;
+    }
+
+    if (ngx_array_init(&mcf->places, cf->pool, 4,
+                       sizeof(ngx_http_retry_with_place_t))
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return mcf;
+}
+
+
+static void *
 ngx_http_retry_with_gate_create_conf(ngx_conf_t *cf)
 {
     ngx_http_retry_with_gate_conf_t  *conf;
@@ -445,6 +467,10 @@ ngx_http_retry_with_gate_init(ngx_conf_t *cf)
     }
 
     *h = ngx_http_retry_with_gate_handler;
+
+    if (ngx_http_retry_with_check_default_servers(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     return ngx_http_retry_with_gate_body_filter_init(cf);
 }

@@ -37,6 +37,20 @@ typedef struct {
 } ngx_http_retry_with_policy_t;
 
 
+/* a policy and a server that has it */
+
+typedef struct {
+    ngx_http_retry_with_policy_t      *policy;
+    ngx_http_core_srv_conf_t          *server;
+} ngx_http_retry_with_place_t;
+
+
+typedef struct {
+    ngx_array_t                        places;
+                                       /* ngx_http_retry_with_place_t */
+} ngx_http_retry_with_gate_main_conf_t;
+
+
 typedef struct {
     ngx_uint_t                         mode;
     ngx_http_retry_with_policy_t      *policy;
@@ -106,6 +120,7 @@ char *ngx_http_retry_with_build_policy(ngx_conf_t *cf,
     ngx_http_retry_with_gate_conf_t *conf);
 char *ngx_http_retry_with_check_names(ngx_conf_t *cf,
     ngx_http_retry_with_gate_conf_t *conf);
+ngx_int_t ngx_http_retry_with_check_default_servers(ngx_conf_t *cf);
 
 /* ngx_http_retry_with_gate_request.c: a request is judged */
 ngx_int_t ngx_http_retry_with_gate_handler(ngx_http_request_t *r);

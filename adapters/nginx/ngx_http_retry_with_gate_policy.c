@@ -332,19 +332,15 @@ ngx_http_retry_with_is_dropped(rwith_slice name,
 
 /* a field that nginx drops would always be missing */
 
-char *
-ngx_http_retry_with_check_names(ngx_conf_t *cf,
-    ngx_http_retry_with_gate_conf_t *conf)
+static ngx_int_t
+ngx_http_retry_with_check_server(ngx_conf_t *cf,
+    ngx_http_retry_with_policy_t *p, ngx_http_core_srv_conf_t *cscf,
+    const char *which)
 {
-    size_t                         i;
-    ngx_str_t                      shown;
-    ngx_uint_t                     underscore;
-    rwith_slice                    name;
-    ngx_http_core_srv_conf_t      *cscf;
-    ngx_http_retry_with_policy_t  *p;
-
-    p = conf->policy;
-    cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
+    size_t       i;
+    ngx_str_t    shown;
+    ngx_uint_t   underscore;
+    rwith_slice  name;
 
     for (i = 0; rwith_policy_header_name(p->policy, i, &name); i++) {
 
@@ -357,13 +353,126 @@ ngx_http_retry_with_check_names(ngx_conf_t *cf,
 
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "the policy of %V:%ui needs the header field \"%V\", "
-                      "but this server drops it: add \"%s;\" to the server "
-                      "(and to the default server of its address)",
-                      &p->file, p->line, &shown,
+                      "but %s drops it: add \"%s;\" there",
+                      &p->file, p->line, &shown, which,
                       underscore ? "underscores_in_headers on"
                                  : "ignore_invalid_headers off");
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+char *
+ngx_http_retry_with_check_names(ngx_conf_t *cf,
+    ngx_http_retry_with_gate_conf_t *conf)
+{
+    ngx_uint_t                             i;
+    ngx_http_core_srv_conf_t              *cscf;
+    ngx_http_retry_with_place_t           *place;
+    ngx_http_retry_with_gate_main_conf_t  *mcf;
+
+    cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
+    mcf = ngx_http_conf_get_module_main_conf(cf,
+                                             ngx_http_retry_with_gate_module);
+
+    place = mcf->places.elts;
+
+    for (i = 0; i < mcf->places.nelts; i++) {
+        if (place[i].policy == conf->policy && place[i].server == cscf) {
+            return NGX_CONF_OK;
+        }
+    }
+
+    place = ngx_array_push(&mcf->places);
+    if (place == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    place->policy = conf->policy;
+    place->server = cscf;
+
+    if (ngx_http_retry_with_check_server(cf, conf->policy, cscf,
+                                         "the server")
+        != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
     return NGX_CONF_OK;
+}
+
+
+/*
+ * Fields in front of Host are read by the rules of the address's default
+ * server.
+ */
+
+static ngx_int_t
+ngx_http_retry_with_check_address(ngx_conf_t *cf, ngx_http_conf_addr_t *addr,
+    ngx_http_retry_with_place_t *place)
+{
+    ngx_uint_t                  i;
+    ngx_http_core_srv_conf_t  **server;
+
+    if (addr->default_server == place->server) {
+        return NGX_OK;
+    }
+
+    server = addr->servers.elts;
+
+    for (i = 0; i < addr->servers.nelts; i++) {
+
+        if (server[i] == place->server) {
+            return ngx_http_retry_with_check_server(cf, place->policy,
+                                                    addr->default_server,
+                                                    "the default server of "
+                                                    "its address");
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_retry_with_check_default_servers(ngx_conf_t *cf)
+{
+    ngx_uint_t                             i, p, a;
+    ngx_http_conf_port_t                  *port;
+    ngx_http_conf_addr_t                  *addr;
+    ngx_http_core_main_conf_t             *cmcf;
+    ngx_http_retry_with_place_t           *place;
+    ngx_http_retry_with_gate_main_conf_t  *mcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+    mcf = ngx_http_conf_get_module_main_conf(cf,
+                                             ngx_http_retry_with_gate_module);
+
+    if (cmcf->ports == NULL) {
+        return NGX_OK;
+    }
+
+    place = mcf->places.elts;
+    port = cmcf->ports->elts;
+
+    for (p = 0; p < cmcf->ports->nelts; p++) {
+
+        addr = port[p].addrs.elts;
+
+        for (a = 0; a < port[p].addrs.nelts; a++) {
+
+            for (i = 0; i < mcf->places.nelts; i++) {
+
+                if (ngx_http_retry_with_check_address(cf, &addr[a], &place[i])
+                    != NGX_OK)
+                {
+                    return NGX_ERROR;
+                }
+            }
+        }
+    }
+
+    return NGX_OK;
 }
