@@ -111,7 +111,8 @@ def _clean():
     else:
         shutil.rmtree(scratch, ignore_errors=True)
     if not _finished:
-        print("Bail out!  the test ended before its plan", flush=True)
+        # No plan: prove counts this file as failed, and runs the others.
+        note("the test ended before its plan")
 
 
 def _on_signal(number, _frame):
