@@ -204,7 +204,7 @@ ngx_http_retry_with_missing_variable(ngx_http_request_t *r,
     rwith_requirement                reqs[RWITH_REQUIREMENT_COUNT_MAX];
     ngx_http_retry_with_gate_ctx_t  *ctx;
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_retry_with_gate_module);
+    ctx = ngx_http_retry_with_gate_get_ctx(r);
 
     if (ctx == NULL || ctx->decision.verdict != RWITH_VERDICT_MISSING) {
         v->not_found = 1;
@@ -244,7 +244,7 @@ ngx_http_retry_with_substatus_variable(ngx_http_request_t *r,
     u_char                          *p;
     ngx_http_retry_with_gate_ctx_t  *ctx;
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_retry_with_gate_module);
+    ctx = ngx_http_retry_with_gate_get_ctx(r);
 
     p = ngx_pnalloc(r->pool, NGX_INT_T_LEN);
     if (p == NULL) {
@@ -267,7 +267,7 @@ ngx_http_retry_with_verdict_variable(ngx_http_request_t *r,
     const char                      *word;
     ngx_http_retry_with_gate_ctx_t  *ctx;
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_retry_with_gate_module);
+    ctx = ngx_http_retry_with_gate_get_ctx(r);
 
     if (ctx == NULL) {
         v->not_found = 1;

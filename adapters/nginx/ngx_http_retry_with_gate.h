@@ -124,6 +124,8 @@ ngx_int_t ngx_http_retry_with_check_default_servers(ngx_conf_t *cf);
 
 /* ngx_http_retry_with_gate_request.c: a request is judged */
 ngx_int_t ngx_http_retry_with_gate_handler(ngx_http_request_t *r);
+ngx_http_retry_with_gate_ctx_t *ngx_http_retry_with_gate_get_ctx(
+    ngx_http_request_t *r);
 ngx_int_t ngx_http_retry_with_gate_body_filter_init(ngx_conf_t *cf);
 void ngx_http_retry_with_gate_list(ngx_http_retry_with_gate_ctx_t *ctx,
     rwith_missing_list *list);

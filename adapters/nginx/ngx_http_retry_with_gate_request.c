@@ -10,8 +10,12 @@
 #define NGX_HTTP_RETRY_WITH_BLOCK  65536
 
 
+static ngx_http_retry_with_gate_ctx_t *ngx_http_retry_with_gate_create_ctx(
+    ngx_http_request_t *r);
 static ngx_int_t ngx_http_retry_with_gate_begin(ngx_http_request_t *r,
     ngx_http_retry_with_gate_ctx_t *ctx);
+static ngx_int_t ngx_http_retry_with_gate_target(ngx_http_request_t *r,
+    rwith_slice *target);
 static ngx_int_t ngx_http_retry_with_gate_forwarded(ngx_http_request_t *r,
     rwith_slice *method, rwith_slice *target);
 static ngx_int_t ngx_http_retry_with_gate_judge(ngx_http_request_t *r,
@@ -53,17 +57,28 @@ ngx_http_retry_with_gate_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_retry_with_gate_module);
+    ctx = ngx_http_retry_with_gate_get_ctx(r);
 
-    if (ctx == NULL || ctx->conf != gcf) {
+    if (ctx == NULL) {
 
-        ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_retry_with_gate_ctx_t));
+        ctx = ngx_http_retry_with_gate_create_ctx(r);
         if (ctx == NULL) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
         ctx->conf = gcf;
-        ngx_http_set_ctx(r, ctx, ngx_http_retry_with_gate_module);
+
+        return ngx_http_retry_with_gate_begin(r, ctx);
+    }
+
+    if (ctx->conf->policy != gcf->policy) {
+
+        /* redirected inside nginx to where other things are needed */
+
+        rwith_body_check_free(ctx->check);
+        ngx_memzero(ctx, sizeof(ngx_http_retry_with_gate_ctx_t));
+
+        ctx->conf = gcf;
 
         return ngx_http_retry_with_gate_begin(r, ctx);
     }
@@ -79,6 +94,53 @@ ngx_http_retry_with_gate_handler(ngx_http_request_t *r)
     default:
         return NGX_DECLINED;
     }
+}
+
+
+/* an internal redirect forgets the contexts of modules, but not cleanups */
+
+ngx_http_retry_with_gate_ctx_t *
+ngx_http_retry_with_gate_get_ctx(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t              *cln;
+    ngx_http_retry_with_gate_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_retry_with_gate_module);
+
+    if (ctx == NULL && (r->internal || r->filter_finalize)) {
+
+        for (cln = r->pool->cleanup; cln; cln = cln->next) {
+            if (cln->handler == ngx_http_retry_with_gate_cleanup) {
+                ctx = cln->data;
+                ngx_http_set_ctx(r, ctx, ngx_http_retry_with_gate_module);
+                break;
+            }
+        }
+    }
+
+    return ctx;
+}
+
+
+static ngx_http_retry_with_gate_ctx_t *
+ngx_http_retry_with_gate_create_ctx(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t              *cln;
+    ngx_http_retry_with_gate_ctx_t  *ctx;
+
+    cln = ngx_pool_cleanup_add(r->pool,
+                               sizeof(ngx_http_retry_with_gate_ctx_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    ctx = cln->data;
+    ngx_memzero(ctx, sizeof(ngx_http_retry_with_gate_ctx_t));
+
+    cln->handler = ngx_http_retry_with_gate_cleanup;
+    ngx_http_set_ctx(r, ctx, ngx_http_retry_with_gate_module);
+
+    return ctx;
 }
 
 
@@ -107,11 +169,6 @@ ngx_http_retry_with_gate_begin(ngx_http_request_t *r,
 }
 
 
-/*
- * [R-63]: the target as it came, which is what "proxy_pass" without a path
- * sends on
- */
-
 static ngx_int_t
 ngx_http_retry_with_gate_judge(ngx_http_request_t *r,
     ngx_http_retry_with_gate_ctx_t *ctx, bool has_body)
@@ -137,7 +194,10 @@ ngx_http_retry_with_gate_judge(ngx_http_request_t *r,
 
     } else {
         method = ngx_http_retry_with_gate_slice(&r->method_name);
-        target = ngx_http_retry_with_gate_slice(&r->unparsed_uri);
+
+        if (ngx_http_retry_with_gate_target(r, &target) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
     }
 
     hit = rwith_policy_match(gcf->policy->policy, method, target);
@@ -167,6 +227,55 @@ ngx_http_retry_with_gate_judge(ngx_http_request_t *r,
     }
 
     rwith_judge_end(&ctx->judge, &gcf->options, &ctx->decision);
+
+    return NGX_OK;
+}
+
+
+/*
+ * [R-63]: the target that "proxy_pass" without a path sends on: as it came,
+ * or, rewritten and in an absolute form without a path, as
+ * ngx_http_proxy_create_request() writes it
+ */
+
+static ngx_int_t
+ngx_http_retry_with_gate_target(ngx_http_request_t *r, rwith_slice *target)
+{
+    u_char     *p, *last;
+    uintptr_t   escape;
+
+    if (r->valid_unparsed_uri) {
+        *target = ngx_http_retry_with_gate_slice(&r->unparsed_uri);
+        return NGX_OK;
+    }
+
+    escape = 0;
+
+    if (r->quoted_uri || r->internal) {
+        escape = 2 * ngx_escape_uri(NULL, r->uri.data, r->uri.len,
+                                    NGX_ESCAPE_URI);
+    }
+
+    p = ngx_pnalloc(r->pool, r->uri.len + escape + 1 + r->args.len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (escape) {
+        last = (u_char *) ngx_escape_uri(p, r->uri.data, r->uri.len,
+                                         NGX_ESCAPE_URI);
+
+    } else {
+        last = ngx_cpymem(p, r->uri.data, r->uri.len);
+    }
+
+    if (r->args.len) {
+        *last++ = '?';
+        last = ngx_cpymem(last, r->args.data, r->args.len);
+    }
+
+    target->ptr = (const char *) p;
+    target->len = last - p;
 
     return NGX_OK;
 }
@@ -267,7 +376,6 @@ ngx_http_retry_with_gate_body(ngx_http_request_t *r,
     ngx_int_t            rc;
     rwith_decision      *d;
     rwith_body_limits    limits;
-    ngx_pool_cleanup_t  *cln;
 
     d = &ctx->decision;
 
@@ -285,20 +393,12 @@ ngx_http_retry_with_gate_body(ngx_http_request_t *r,
         return ngx_http_retry_with_gate_unread(r, ctx, 1);
     }
 
-    cln = ngx_pool_cleanup_add(r->pool, 0);
-    if (cln == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
     if (rwith_body_check_new(NULL, d->members, d->content_type,
                              d->content_encoding, &limits, &ctx->check)
         != RWITH_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
-
-    cln->handler = ngx_http_retry_with_gate_cleanup;
-    cln->data = ctx;
 
     ctx->state = NGX_HTTP_RETRY_WITH_GATE_READING;
     ctx->was_read = r->request_body != NULL;

@@ -28,6 +28,8 @@ DOCUMENT = {
         "token": {"type": "http", "scheme": "bearer"},
         "key": {"type": "apiKey", "in": "header", "name": "X-Key"}}},
     "paths": {
+        "/": {"get": {"parameters": [parameter("X-Root", "header")],
+                      "responses": {}}},
         "/api": {"get": {"parameters": [
             parameter("X-Custom-Auth", "header",
                       description="the key <you> got")],
@@ -107,6 +109,11 @@ server {
         retry_with_require "GET /denied/x: header X-Own";
         return 200 "the page\\n";
     }
+    location /old/ {
+        rewrite ^/old/(.*)$ /new/$1 break;
+        retry_with_require "GET /new/x: query a";
+        proxy_pass %s;
+    }
     location /nothing/ {
         try_files /no-such-file @fallback;
         retry_with off;
@@ -127,7 +134,7 @@ server {
     retry_with_credentials 449;
     location / { proxy_pass %s; }
     location = /secret { retry_with_credentials pass; proxy_pass %s; }
-}""" % ((document,) + (origin.url,) * 9 + (cert, key) + (origin.url,) * 3),
+}""" % ((document,) + (origin.url,) * 10 + (cert, key) + (origin.url,) * 3),
     module=True)
 URL = {"1.1": "http://127.0.0.1:%d" % server.ports[0],
        "2": "https://127.0.0.1:%d" % server.ports[1]}
@@ -330,6 +337,10 @@ is_(ask("/denied/x").out.split("\r\n\r\n")[1], "the page\n",
     "an error's page is not judged, access rules come first")
 is_(ask("/nothing/x").status, 449, "a fallback location is")
 
+is_(ask("/old/x").status, 449, "what is rewritten is judged as it goes on")
+got = ask("/old/x?a=1")
+like(got.out, "GET /new/x\\?a=1 HTTP", "and goes on as judged")
+
 body = '{"b": "%s"}' % ("x" * 2000)
 for how in (("-d", "@-"), ("-X", "POST", "-T", "-")):
     args = how + ("-H", "Content-Type: application/json", "-H", "Expect:")
@@ -374,6 +385,9 @@ is_(len(re.findall(rb"HTTP/1.1 449", got)), 2,
     "the connection stays: a small body is read away")
 is_(len(re.findall(rb"HTTP/1.1 ", got)), 3, "and nothing runs together")
 
+got = raw(server.ports[0], "GET http://h?a=1 HTTP/1.1\r\nHost: h\r\n"
+          "Connection: close\r\n\r\n")
+is_(got[9:12], b"449", "an absolute form without a path is /")
 like(ask("/api", "-H", "X-Custom-Auth;").out, "449",
      "an empty field is missing [R-57]")
 got = ask("/api", "-H", "Accept: text/html")
