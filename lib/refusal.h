@@ -32,6 +32,9 @@ static inline void rwith__write_text(struct rwith__writer *w, const char *text)
 
 void rwith__write_number(struct rwith__writer *w, size_t number);
 
+/* Length of the character at the start of the text; 0: no UTF-8. */
+size_t rwith__character_len(rwith_slice text);
+
 /* How text that is not ours is made safe. */
 enum rwith__escape {
     RWITH__ESCAPE_JSON,  /* inside a string */
@@ -69,11 +72,18 @@ void rwith__refusal_xml(struct rwith__writer *w, const rwith_refusal *refusal);
 void rwith__refusal_html(struct rwith__writer *w, const rwith_refusal *refusal);
 void rwith__refusal_text(struct rwith__writer *w, const rwith_refusal *refusal);
 
-/* Of refusal_page.c. */
-extern const char rwith__refusal_style[];
-extern const char rwith__refusal_script[];
+/* Of refusal_lines.c: what to type into a terminal. */
+void rwith__refusal_lines(struct rwith__writer *w,
+                          const rwith_refusal *refusal);
+
+/* Of refusal_form.c: would a browser send that form from hidden inputs as it
+ * was?  And those inputs. */
+bool rwith__refusal_form_is_plain(rwith_slice form);
+void rwith__refusal_form_fields(struct rwith__writer *w, rwith_slice form);
+
+/* Of refusal_page.c: in pieces, behind the last one NULL. */
+extern const char *const rwith__refusal_style[];
+extern const char *const rwith__refusal_script[];
 extern const char rwith__refusal_csp[];
-extern const size_t rwith__refusal_style_len;
-extern const size_t rwith__refusal_script_len;
 
 #endif

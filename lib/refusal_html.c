@@ -1,11 +1,11 @@
 /*
  * refusal_html.c: the body of an answer for a person: what is missing, a
  * form that sends the request again with it where a page can do that, and
- * the lines for a terminal.  Style and script are in refusal_page.c.
+ * the lines for a terminal (refusal_lines.c).  Style and script are in
+ * refusal_page.c.
  */
 #include <string.h>
 
-#include "lib/policy.h"
 #include "lib/refusal.h"
 
 /* What the page can do about the request. */
@@ -20,12 +20,11 @@ static rwith_slice page_method(const rwith_refusal *refusal)
     return refusal->method.len > 0 ? refusal->method : RWITH_LIT("GET");
 }
 
-/* Is it a form whose fields the page may carry? */
+/* Is it a form whose fields the page can carry? */
 static bool page_has_form(const rwith_refusal *refusal)
 {
-    return refusal->form.len > 0 &&
-           refusal->form.len <= RWITH_REFUSAL_FORM_MAX &&
-           rwith_slice_equal(page_method(refusal), RWITH_LIT("POST"));
+    return rwith_slice_equal(page_method(refusal), RWITH_LIT("POST")) &&
+           rwith__refusal_form_is_plain(refusal->form);
 }
 
 /* Can a person type it in?  Schemes of several values, no. */
@@ -73,17 +72,33 @@ static void html(struct rwith__writer *w, rwith_slice text)
 
 /* --- what is missing ----------------------------------------------------- */
 
+static void write_place(struct rwith__writer *w, const char *place)
+{
+    rwith__write_text(w, "</span> <span class=\"place\">");
+    rwith__write_text(w, place);
+    rwith__write_text(w, "</span>");
+}
+
+/* What it is called, and where it goes. */
 static void write_name(struct rwith__writer *w, const rwith_missing *item)
 {
-    rwith__write_text(w, "<span class=\"name\">");
-    if (item->name.len > 0) {
-        html(w, item->name);
+    bool is_body = item->in == RWITH_IN_BODY && item->name.len == 0;
+
+    if (is_body || item->in == RWITH_IN_AUTHORIZATION) {
+        rwith__write_text(w, "<span class=\"name plain\">");
     } else {
-        rwith__write_text(w, "The body");
+        rwith__write_text(w, "<span class=\"name\">");
     }
-    rwith__write_text(w, " <span class=\"place\">");
-    rwith__write_text(w, rwith__refusal_place(item->in));
-    rwith__write_text(w, "</span></span>\n");
+    if (is_body) {
+        rwith__write_text(w, "The body");
+    } else {
+        html(w, item->name);
+    }
+    if (item->in == RWITH_IN_AUTHORIZATION &&
+        rwith_slice_equal_nocase(item->name, RWITH_LIT("Bearer"))) {
+        rwith__write_text(w, " token");
+    }
+    write_place(w, is_body ? "content" : rwith__refusal_place(item->in));
 }
 
 /* The example of the document, a string of it without its quotes. */
@@ -99,10 +114,15 @@ static rwith_slice example_of(const rwith_missing *item)
     return text;
 }
 
+static bool has_hint(const rwith_missing *item)
+{
+    return item->hint.description.len > 0 || item->hint.example.len > 0;
+}
+
 static void write_hint(struct rwith__writer *w, const rwith_missing *item,
                        size_t id)
 {
-    if (item->hint.description.len > 0 || item->hint.example.len > 0) {
+    if (has_hint(item)) {
         rwith__write_text(w, "<p class=\"hint\" id=\"h");
         rwith__write_number(w, id);
         rwith__write_text(w, "\">");
@@ -116,16 +136,36 @@ static void write_hint(struct rwith__writer *w, const rwith_missing *item,
     }
 }
 
+/* The schema, for the script to offer what is allowed. */
+static void write_schema(struct rwith__writer *w, const rwith_missing *item)
+{
+    rwith_slice schema = item->hint.schema;
+
+    if (schema.len > 0 && schema.len <= RWITH_REFUSAL_SCHEMA_MAX) {
+        rwith__write_text(w, " data-schema=\"");
+        rwith__write_escaped(w, RWITH__ESCAPE_XML, schema, SIZE_MAX);
+        rwith__write_text(w, "\"");
+    }
+}
+
 static void write_list(struct rwith__writer *w, const rwith_missing_list *list)
 {
-    rwith__write_text(w, "<ul class=\"list\">\n");
+    rwith__write_text(w, "<ul class=\"card\">\n");
     for (size_t i = 0; i < list->count; i++) {
         if (rwith__missing_is_main(&list->items[i])) {
-            rwith__write_text(w, "<li class=\"item\">");
+            rwith__write_text(w, "<li class=\"item\"");
+            write_schema(w, &list->items[i]);
+            rwith__write_text(w, "><div class=\"head\">");
             write_name(w, &list->items[i]);
+            rwith__write_text(w, "</div>\n");
             write_hint(w, &list->items[i], i);
             rwith__write_text(w, "</li>\n");
         }
+    }
+    if (list->left_out > 0) {
+        rwith__write_text(w, "<li class=\"item\">And ");
+        rwith__write_number(w, list->left_out);
+        rwith__write_text(w, " more.</li>\n");
     }
     rwith__write_text(w, "</ul>\n");
 }
@@ -176,7 +216,7 @@ static void write_alternatives(struct rwith__writer *w,
 
 /* --- the form ------------------------------------------------------------ */
 
-/* The name that the script sends: a member of a form without its slash. */
+/* The name that is sent: a member of a form without its slash. */
 static rwith_slice sent_name(const rwith_missing *item)
 {
     rwith_slice name = item->name;
@@ -188,232 +228,140 @@ static rwith_slice sent_name(const rwith_missing *item)
     return name;
 }
 
+/* One input.  Only what the form can send without the script has a name. */
 static void write_input(struct rwith__writer *w, const rwith_missing *item,
-                        size_t id)
+                        size_t id, const char *attributes)
 {
-    bool is_query = item->in == RWITH_IN_QUERY || item->in == RWITH_IN_BODY;
-    bool has_hint =
-        item->hint.description.len > 0 || item->hint.example.len > 0;
-
-    rwith__write_text(w, "<div class=\"item\"><label for=\"m");
+    rwith__write_text(w, "<input required spellcheck=\"false\" "
+                         "autocapitalize=\"none\" ");
+    rwith__write_text(w, attributes);
     rwith__write_number(w, id);
-    rwith__write_text(w, "\">");
-    write_name(w, item);
-    rwith__write_text(w, "</label>\n");
-    write_hint(w, item, id);
-    rwith__write_text(w,
-                      "<input required autocomplete=\"off\" "
-                      "autocapitalize=\"none\" spellcheck=\"false\" type=\"");
-    rwith__write_text(w,
-                      item->in == RWITH_IN_AUTHORIZATION ? "password" : "text");
-    rwith__write_text(w, "\" id=\"m");
-    rwith__write_number(w, id);
-    if (has_hint) {
+    if (has_hint(item)) {
         rwith__write_text(w, "\" aria-describedby=\"h");
         rwith__write_number(w, id);
     }
-    if (rwith_slice_equal_nocase(item->name, RWITH_LIT("Basic")) &&
-        item->in == RWITH_IN_AUTHORIZATION) {
-        rwith__write_text(w, "\" placeholder=\"user:password");
-    }
     rwith__write_text(w, "\" data-in=\"");
     rwith__write_text(w, rwith_place_word(item->in));
-    /* Only what a form without the script can send has a name. */
-    rwith__write_text(w, is_query ? "\" name=\"" : "\" data-name=\"");
+    rwith__write_text(w, item->in == RWITH_IN_BODY ? "\" name=\""
+                                                   : "\" data-name=\"");
     rwith__write_escaped(w, RWITH__ESCAPE_XML, sent_name(item), SIZE_MAX);
-    rwith__write_text(w, "\"></div>\n");
+    rwith__write_text(w, "\">");
 }
 
-/* Decode one name or value of a form into HTML. */
-static void write_decoded(struct rwith__writer *w, rwith_slice raw)
+/* A user's name and password: two inputs under one heading. */
+static void write_basic(struct rwith__writer *w, const rwith_missing *item,
+                        size_t id)
 {
-    const char *at = raw.ptr, *end = raw.ptr + raw.len;
-    char buf[RWITH_REFUSAL_FORM_MAX];
-    size_t len = 0;
-
-    while (at < end) {
-        int byte = rwith__policy_escape(at, end);
-
-        at += byte >= 0 ? 3 : 1;
-        buf[len++] = byte >= 0 ? (char)byte : at[-1] == '+' ? ' ' : at[-1];
-    }
-    rwith__write_escaped(w, RWITH__ESCAPE_XML, (rwith_slice){ buf, len },
-                         SIZE_MAX);
+    rwith__write_text(w, "<div class=\"item\" role=\"group\" "
+                         "aria-labelledby=\"g");
+    rwith__write_number(w, id);
+    rwith__write_text(w, "\"><div class=\"head\" id=\"g");
+    rwith__write_number(w, id);
+    rwith__write_text(w, "\">");
+    write_name(w, item);
+    rwith__write_text(w, "</div>\n");
+    write_hint(w, item, id);
+    rwith__write_text(w, "<label class=\"part\" for=\"u");
+    rwith__write_number(w, id);
+    rwith__write_text(w, "\">User name</label>");
+    write_input(w, item, id,
+                "type=\"text\" autocomplete=\"username\" "
+                "data-part=\"user\" id=\"u");
+    rwith__write_text(w, "\n<label class=\"part\" for=\"m");
+    rwith__write_number(w, id);
+    rwith__write_text(w, "\">Password</label>");
+    write_input(w, item, id,
+                "type=\"password\" autocomplete=\"current-password\" "
+                "data-part=\"password\" id=\"m");
+    rwith__write_text(w, "</div>\n");
 }
 
-/* The fields that the client sent: they go back to it alone. */
-static void write_sent_fields(struct rwith__writer *w, rwith_slice form)
+static void write_item(struct rwith__writer *w, const rwith_missing *item,
+                       size_t id)
 {
-    const char *at = form.ptr, *end = form.ptr + form.len;
-
-    while (at < end) {
-        const char *next = memchr(at, '&', (size_t)(end - at));
-        const char *stop = next != NULL ? next : end;
-        const char *equals = memchr(at, '=', (size_t)(stop - at));
-
-        if (equals != NULL && equals > at) {
-            rwith__write_text(w, "<input type=\"hidden\" name=\"");
-            write_decoded(w, (rwith_slice){ at, (size_t)(equals - at) });
-            rwith__write_text(w, "\" value=\"");
-            write_decoded(
-                w, (rwith_slice){ equals + 1, (size_t)(stop - equals - 1) });
-            rwith__write_text(w, "\">\n");
-        }
-        at = stop + 1;
-        if (next == NULL) {
-            break;
-        }
+    if (item->in == RWITH_IN_AUTHORIZATION &&
+        rwith_slice_equal_nocase(item->name, RWITH_LIT("Basic"))) {
+        write_basic(w, item, id);
+        return;
     }
+    rwith__write_text(w, "<div class=\"item\"");
+    write_schema(w, item);
+    rwith__write_text(w, "><label class=\"head\" for=\"m");
+    rwith__write_number(w, id);
+    rwith__write_text(w, "\">");
+    if (item->in == RWITH_IN_BODY) {
+        rwith__write_text(w, "<span class=\"name\">");
+        html(w, sent_name(item));
+        write_place(w, "form field");
+    } else {
+        write_name(w, item);
+    }
+    rwith__write_text(w, "</label>\n");
+    write_hint(w, item, id);
+    write_input(w, item, id,
+                item->in == RWITH_IN_AUTHORIZATION
+                    ? "type=\"password\" autocomplete=\"off\" id=\"m"
+                    : "type=\"text\" autocomplete=\"off\" id=\"m");
+    rwith__write_text(w, "</div>\n");
 }
 
+/*
+ * Without the script only a form whose every missing thing belongs into it
+ * is sent: one of GET would lose the query that the address has.
+ */
 static void write_form(struct rwith__writer *w, const rwith_refusal *refusal)
 {
     const rwith_missing_list *list = refusal->missing;
     bool is_post = page_has_form(refusal);
+    bool needs_script = !is_post;
 
-    rwith__write_text(w, is_post
-                             ? "<form method=\"post\" data-method=\"POST\">\n"
-                             : "<form method=\"get\" data-method=\"GET\">\n");
+    rwith__write_text(w, "<form class=\"card\" method=\"");
+    rwith__write_text(w, is_post ? "post\">\n" : "get\">\n");
     if (is_post) {
-        write_sent_fields(w, refusal->form);
+        rwith__refusal_form_fields(w, refusal->form);
     }
     for (size_t i = 0; i < list->count; i++) {
         if (rwith__missing_is_main(&list->items[i])) {
-            write_input(w, &list->items[i], i);
+            write_item(w, &list->items[i], i);
+            needs_script |= list->items[i].in != RWITH_IN_BODY;
         }
     }
-    rwith__write_text(
-        w, "<button>Send the request again</button>\n</form>\n"
-           "<noscript><p class=\"note\">Without scripts this page can only "
-           "add what belongs into an address or a form. The lines below do "
-           "the rest.</p></noscript>\n"
-           "<output aria-live=\"polite\"></output>\n");
+    rwith__write_text(w, needs_script ? "<button disabled " : "<button ");
+    rwith__write_text(w, is_post ? "data-method=\"POST\">"
+                                 : "data-method=\"GET\">");
+    rwith__write_text(w, "Send the request again</button>\n</form>\n");
+    if (needs_script) {
+        rwith__write_text(w, "<noscript><p class=\"note\">This form needs a "
+                             "script of the page, and scripts are turned off. "
+                             "The lines for a terminal do the same.</p>"
+                             "</noscript>\n");
+    }
+    rwith__write_text(w, "<output></output>\n<section class=\"card\" hidden "
+                         "tabindex=\"-1\" aria-label=\"The answer\">"
+                         "</section>\n");
 }
 
-/* --- lines for a terminal ------------------------------------------------ */
+/* --- the page ------------------------------------------------------------ */
 
-static void shell(struct rwith__writer *w, rwith_slice text)
+static void write_pieces(struct rwith__writer *w, const char *const *pieces)
 {
-    rwith__write_escaped(w, RWITH__ESCAPE_SHELL, text, SIZE_MAX);
-}
-
-static void write_curl_item(struct rwith__writer *w, const rwith_missing *item)
-{
-    switch (item->in) {
-    case RWITH_IN_HEADER:
-        rwith__write_text(w, " -H &#39;");
-        shell(w, item->name);
-        rwith__write_text(w, ": VALUE&#39;");
-        break;
-    case RWITH_IN_COOKIE:
-        rwith__write_text(w, " -b &#39;");
-        shell(w, item->name);
-        rwith__write_text(w, "=VALUE&#39;");
-        break;
-    case RWITH_IN_AUTHORIZATION:
-        if (rwith_slice_equal_nocase(item->name, RWITH_LIT("Bearer"))) {
-            rwith__write_text(w, " --oauth2-bearer TOKEN");
-        } else {
-            rwith__write_text(w, " --anyauth -u USER");
-        }
-        break;
-    case RWITH_IN_BODY:
-    default:
-        break;
+    for (; *pieces != NULL; pieces++) {
+        rwith__write_text(w, *pieces);
     }
 }
 
-/* "curl …": what a shell needs to send the request with all of it. */
-static void write_curl(struct rwith__writer *w, const rwith_refusal *refusal)
+static void write_head(struct rwith__writer *w, const rwith_refusal *refusal,
+                       const char *title)
 {
-    const rwith_missing_list *list = refusal->missing;
-    rwith_slice method = page_method(refusal);
-    bool has_body = refusal->has_body;
-    const char *sign = "<span class=\"query\">?</span>";
-
-    rwith__write_text(w, "<pre tabindex=\"0\" aria-label=\"curl\">curl");
-    if (!rwith_slice_equal(method, RWITH_LIT("GET"))) {
-        rwith__write_text(w, " -X ");
-        html(w, method);
-    }
-    for (size_t i = 0; i < list->count; i++) {
-        if (rwith__missing_is_main(&list->items[i])) {
-            write_curl_item(w, &list->items[i]);
-            has_body |= list->items[i].in == RWITH_IN_BODY;
-        }
-    }
-    if (has_body) {
-        rwith__write_text(w, " --data-binary @BODY");
-    }
-    rwith__write_text(w, " &#39;<span class=\"url\">URL</span>");
-    for (size_t i = 0; i < list->count; i++) {
-        if (rwith__missing_is_main(&list->items[i]) &&
-            list->items[i].in == RWITH_IN_QUERY) {
-            rwith__write_text(w, sign);
-            rwith__write_escaped(w, RWITH__ESCAPE_QUERY, list->items[i].name,
-                                 SIZE_MAX);
-            rwith__write_text(w, "=VALUE");
-            sign = "&amp;";
-        }
-    }
-    rwith__write_text(w, "&#39;</pre>\n");
-}
-
-static void write_fetch(struct rwith__writer *w, const rwith_refusal *refusal)
-{
-    const rwith_missing_list *list = refusal->missing;
-    rwith_slice method = page_method(refusal);
-
-    rwith__write_text(
-        w, "<pre tabindex=\"0\" aria-label=\"retrywith\">retrywith fetch");
-    if (!rwith_slice_equal(method, RWITH_LIT("GET"))) {
-        rwith__write_text(w, " -X ");
-        html(w, method);
-    }
-    for (size_t i = 0; i < list->count; i++) {
-        const rwith_missing *item = &list->items[i];
-
-        if (!rwith__missing_is_main(item)) {
-            continue;
-        }
-        if (item->in == RWITH_IN_AUTHORIZATION) {
-            rwith__write_text(
-                w, rwith_slice_equal_nocase(item->name, RWITH_LIT("Bearer"))
-                       ? " --auth bearer -u TOKEN"
-                       : " -u USER");
-            continue;
-        }
-        if (item->in == RWITH_IN_BODY && item->name.len == 0) {
-            continue;
-        }
-        rwith__write_text(w, " --give &#39;");
-        rwith__write_text(w, rwith_place_word(item->in));
-        rwith__write_text(w, " ");
-        shell(w, item->name);
-        rwith__write_text(w, "=VALUE&#39;");
-    }
-    if (refusal->has_body) {
-        rwith__write_text(w, " --data-binary @BODY");
-    }
-    rwith__write_text(w, " &#39;<span class=\"url\">URL</span>&#39;</pre>\n");
-}
-
-void rwith__refusal_html(struct rwith__writer *w, const rwith_refusal *refusal)
-{
-    enum page_way way = page_way_of(refusal);
-    const char *title = way == PAGE_TELL ? rwith__refusal_title(refusal)
-                                         : "The server needs a little more";
-
     rwith__write_text(
         w, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n"
            "<meta charset=\"utf-8\">\n"
            "<meta name=\"viewport\" content=\"width=device-width, "
            "initial-scale=1\">\n<meta name=\"robots\" content=\"noindex\">\n"
-           "<title>");
+           "<meta name=\"color-scheme\" content=\"light dark\">\n<title>");
     rwith__write_text(w, title);
     rwith__write_text(w, "</title>\n<style>");
-    rwith__write(
-        w, (rwith_slice){ rwith__refusal_style, rwith__refusal_style_len });
+    write_pieces(w, rwith__refusal_style);
     rwith__write_text(w, "</style>\n</head>\n<body>\n<main>\n"
                          "<p class=\"status\">");
     rwith__write_number(w, refusal->status);
@@ -423,11 +371,32 @@ void rwith__refusal_html(struct rwith__writer *w, const rwith_refusal *refusal)
     rwith__write_text(w, title);
     rwith__write_text(w, "</h1>\n<p class=\"lead\">");
     rwith__refusal_detail(w, refusal);
-    rwith__write_text(w, way == PAGE_TELL   ? "</p>\n"
-                         : way == PAGE_FORM ? " Fill it in, and the request "
-                                              "is sent again.</p>\n"
-                                            : " Send it again with what is "
-                                              "listed here.</p>\n");
+}
+
+/* Behind a form the lines are second choice, and folded. */
+static void write_terminal(struct rwith__writer *w,
+                           const rwith_refusal *refusal, bool is_folded)
+{
+    rwith__write_text(w, is_folded ? "<details>\n<summary>From a terminal"
+                                     "</summary>\n"
+                                   : "<h2>From a terminal</h2>\n");
+    rwith__refusal_lines(w, refusal);
+    rwith__write_text(w, is_folded ? "</details>\n" : "");
+}
+
+void rwith__refusal_html(struct rwith__writer *w, const rwith_refusal *refusal)
+{
+    static const char *const advice[] = {
+        [PAGE_TELL] = "</p>\n",
+        [PAGE_FORM] = " Fill in the form to send it again.</p>\n",
+        [PAGE_LINES] = " Send it again with what is listed here.</p>\n",
+    };
+    enum page_way way = page_way_of(refusal);
+
+    write_head(w, refusal,
+               way == PAGE_TELL ? rwith__refusal_title(refusal)
+                                : "The server needs a little more");
+    rwith__write_text(w, advice[way]);
     if (way == PAGE_FORM) {
         write_form(w, refusal);
     } else if (way == PAGE_LINES) {
@@ -435,14 +404,9 @@ void rwith__refusal_html(struct rwith__writer *w, const rwith_refusal *refusal)
     }
     if (way != PAGE_TELL) {
         write_alternatives(w, refusal->missing);
-        rwith__write_text(w, "<h2>From a terminal</h2>\n<p class=\"note\">Put "
-                             "your values in place of the words in capitals."
-                             "</p>\n");
-        write_curl(w, refusal);
-        write_fetch(w, refusal);
+        write_terminal(w, refusal, way == PAGE_FORM);
         rwith__write_text(w, "<script>");
-        rwith__write(w, (rwith_slice){ rwith__refusal_script,
-                                       rwith__refusal_script_len });
+        write_pieces(w, rwith__refusal_script);
         rwith__write_text(w, "</script>\n");
     }
     rwith__write_text(w, "</main>\n</body>\n</html>\n");

@@ -30,8 +30,7 @@ static const struct utf8 {
     { 0xf1, 0xf3, 0x80, 0xbf, 4 }, { 0xf4, 0xf4, 0x80, 0x8f, 4 },
 };
 
-/* Length of the character at the start of the text; 0: no UTF-8. */
-static size_t character_len(rwith_slice text)
+size_t rwith__character_len(rwith_slice text)
 {
     const unsigned char *at = (const unsigned char *)text.ptr;
 
@@ -194,7 +193,7 @@ void rwith__write_escaped(struct rwith__writer *w, enum rwith__escape how,
         if (len > 0) {
             rwith__write(w, (rwith_slice){ text.ptr, len });
         } else {
-            size_t character = character_len(text);
+            size_t character = rwith__character_len(text);
 
             len = character > 0 ? character : 1;
             if (len > max) {

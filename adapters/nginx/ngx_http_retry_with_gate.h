@@ -91,6 +91,7 @@ typedef struct {
     unsigned                           is_too_long:1;
     unsigned                           is_full:1;      /* no memory */
     unsigned                           was_read:1;     /* before us */
+    unsigned                           has_body:1;
 } ngx_http_retry_with_gate_ctx_t;
 
 

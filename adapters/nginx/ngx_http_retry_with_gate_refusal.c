@@ -10,10 +10,19 @@
 #define NGX_HTTP_RETRY_WITH_ANSWER  4096
 
 
+static ngx_int_t ngx_http_retry_with_gate_describe(ngx_http_request_t *r,
+    ngx_http_retry_with_gate_ctx_t *ctx, rwith_refusal *refusal);
+static ngx_uint_t ngx_http_retry_with_gate_carries(ngx_http_request_t *r,
+    rwith_refusal *refusal, off_t len);
+static void ngx_http_retry_with_gate_form_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_http_retry_with_gate_form(ngx_http_request_t *r,
+    rwith_refusal *refusal);
+static ngx_int_t ngx_http_retry_with_gate_send(ngx_http_request_t *r,
+    rwith_refusal *refusal);
 static ngx_int_t ngx_http_retry_with_gate_accept(ngx_http_request_t *r,
     ngx_str_t *accept);
 static ngx_buf_t *ngx_http_retry_with_gate_write(ngx_http_request_t *r,
-    ngx_http_retry_with_gate_ctx_t *ctx, rwith_refusal_answer *answer);
+    rwith_refusal *refusal, rwith_refusal_answer *answer);
 static ngx_int_t ngx_http_retry_with_gate_head(ngx_http_request_t *r,
     rwith_refusal_answer *answer);
 static ngx_int_t ngx_http_retry_with_gate_drop_body(ngx_http_request_t *r);
@@ -23,17 +32,215 @@ ngx_int_t
 ngx_http_retry_with_gate_refuse(ngx_http_request_t *r,
     ngx_http_retry_with_gate_ctx_t *ctx)
 {
+    off_t          len;
+    ngx_int_t      rc;
+    rwith_refusal  refusal;
+
+    if (ngx_http_retry_with_gate_describe(r, ctx, &refusal) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    len = r->headers_in.content_length_n;
+
+    if (!ngx_http_retry_with_gate_carries(r, &refusal, len)) {
+
+        rc = ngx_http_retry_with_gate_drop_body(r);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        return ngx_http_retry_with_gate_send(r, &refusal);
+    }
+
+    if (r->request_body) {
+
+        if (ngx_http_retry_with_gate_form(r, &refusal) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        return ngx_http_retry_with_gate_send(r, &refusal);
+    }
+
+    rc = ngx_http_read_client_request_body(r,
+                                        ngx_http_retry_with_gate_form_handler);
+
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        return rc;
+    }
+
+    ngx_http_finalize_request(r, NGX_DONE);
+
+    return NGX_DONE;
+}
+
+
+static ngx_int_t
+ngx_http_retry_with_gate_describe(ngx_http_request_t *r,
+    ngx_http_retry_with_gate_ctx_t *ctx, rwith_refusal *refusal)
+{
+    ngx_str_t            accept;
+    rwith_missing_list  *list;
+
+    if (ngx_http_retry_with_gate_accept(r, &accept) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(refusal, sizeof(rwith_refusal));
+
+    if (ctx->decision.verdict == RWITH_VERDICT_MISSING) {
+
+        list = ngx_pcalloc(r->pool, sizeof(rwith_missing_list));
+        if (list == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_http_retry_with_gate_list(ctx, list);
+        refusal->missing = list;
+    }
+
+    refusal->status = ctx->decision.status;
+    refusal->verdict = ctx->decision.verdict;
+    refusal->accept = ngx_http_retry_with_gate_slice(&accept);
+    refusal->is_head = r->method == NGX_HTTP_HEAD;
+
+    if (ctx->operation != RWITH_POLICY_NO_OPERATION) {
+        refusal->method = rwith_policy_method(ctx->conf->policy->policy,
+                                              ctx->operation);
+    }
+
+    refusal->reason = ngx_http_retry_with_gate_slice(&ctx->conf->reason);
+    refusal->has_body = ctx->has_body;
+
+    return NGX_OK;
+}
+
+
+/* may the page carry the form that was sent? */
+
+static ngx_uint_t
+ngx_http_retry_with_gate_carries(ngx_http_request_t *r, rwith_refusal *refusal,
+    off_t len)
+{
+    size_t            n;
+    ngx_uint_t        i;
+    rwith_field      *fields;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *header;
+
+    if (r->method != NGX_HTTP_POST || len <= 0
+        || len > RWITH_REFUSAL_FORM_MAX)
+    {
+        return 0;
+    }
+
+    n = 0;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        n += part->nelts;
+    }
+
+    fields = ngx_palloc(r->pool, n * sizeof(rwith_field));
+    if (fields == NULL) {
+        return 0;
+    }
+
+    n = 0;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+
+        header = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            fields[n].name = ngx_http_retry_with_gate_slice(&header[i].key);
+            fields[n].value = ngx_http_retry_with_gate_slice(&header[i].value);
+            n++;
+        }
+    }
+
+    return rwith_refusal_may_carry_form(refusal, fields, n, (uint64_t) len);
+}
+
+
+static void
+ngx_http_retry_with_gate_form_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                        rc;
+    rwith_refusal                    refusal;
+    ngx_http_retry_with_gate_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_retry_with_gate_module);
+
+    if (ngx_http_retry_with_gate_describe(r, ctx, &refusal) != NGX_OK
+        || ngx_http_retry_with_gate_form(r, &refusal) != NGX_OK)
+    {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    rc = ngx_http_retry_with_gate_send(r, &refusal);
+
+    if (rc != NGX_DONE) {
+        ngx_http_finalize_request(r, rc);
+    }
+}
+
+
+/* the body as one piece, out of a file too */
+
+static ngx_int_t
+ngx_http_retry_with_gate_form(ngx_http_request_t *r, rwith_refusal *refusal)
+{
+    size_t        size;
+    u_char       *p;
+    ssize_t       n;
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    p = ngx_pnalloc(r->pool, RWITH_REFUSAL_FORM_MAX);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    refusal->form.ptr = (char *) p;
+
+    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+
+        b = cl->buf;
+        size = (size_t) ngx_buf_size(b);
+
+        if (size > RWITH_REFUSAL_FORM_MAX - refusal->form.len) {
+            refusal->form.len = 0;
+            return NGX_OK;
+        }
+
+        if (ngx_buf_in_memory(b)) {
+            p = ngx_cpymem(p, b->pos, size);
+
+        } else {
+            n = ngx_read_file(b->file, p, size, b->file_pos);
+            if (n != (ssize_t) size) {
+                return NGX_ERROR;
+            }
+
+            p += n;
+        }
+
+        refusal->form.len += size;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_retry_with_gate_send(ngx_http_request_t *r, rwith_refusal *refusal)
+{
     ngx_int_t              rc;
     ngx_buf_t             *b;
     ngx_chain_t            out;
     rwith_refusal_answer   answer;
 
-    rc = ngx_http_retry_with_gate_drop_body(r);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    b = ngx_http_retry_with_gate_write(r, ctx, &answer);
+    b = ngx_http_retry_with_gate_write(r, refusal, &answer);
     if (b == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -142,45 +349,12 @@ ngx_http_retry_with_gate_accept(ngx_http_request_t *r, ngx_str_t *accept)
 
 
 static ngx_buf_t *
-ngx_http_retry_with_gate_write(ngx_http_request_t *r,
-    ngx_http_retry_with_gate_ctx_t *ctx, rwith_refusal_answer *answer)
+ngx_http_retry_with_gate_write(ngx_http_request_t *r, rwith_refusal *refusal,
+    rwith_refusal_answer *answer)
 {
-    int                  rc;
-    size_t               size;
-    ngx_buf_t           *b;
-    ngx_str_t            accept;
-    rwith_refusal        refusal;
-    rwith_missing_list   list;
-
-    if (ngx_http_retry_with_gate_accept(r, &accept) != NGX_OK) {
-        return NULL;
-    }
-
-    list.count = 0;
-    list.left_out = 0;
-    list.choices = 0;
-
-    ngx_memzero(&refusal, sizeof(rwith_refusal));
-
-    if (ctx->decision.verdict == RWITH_VERDICT_MISSING) {
-        ngx_http_retry_with_gate_list(ctx, &list);
-        refusal.missing = &list;
-    }
-
-    refusal.status = ctx->decision.status;
-    refusal.verdict = ctx->decision.verdict;
-    refusal.accept = ngx_http_retry_with_gate_slice(&accept);
-    refusal.is_head = r->method == NGX_HTTP_HEAD;
-
-    if (ctx->operation != RWITH_POLICY_NO_OPERATION) {
-        refusal.method = rwith_policy_method(ctx->conf->policy->policy,
-                                             ctx->operation);
-    }
-
-    refusal.reason = ngx_http_retry_with_gate_slice(&ctx->conf->reason);
-    refusal.cors = ngx_http_retry_with_gate_slice(&ctx->conf->cors);
-    refusal.has_body = r->headers_in.content_length_n > 0
-                       || r->headers_in.chunked;
+    int         rc;
+    size_t      size;
+    ngx_buf_t  *b;
 
     size = NGX_HTTP_RETRY_WITH_ANSWER;
 
@@ -191,7 +365,7 @@ ngx_http_retry_with_gate_write(ngx_http_request_t *r,
             return NULL;
         }
 
-        rc = rwith_refusal_write(&refusal, (char *) b->start, size, answer,
+        rc = rwith_refusal_write(refusal, (char *) b->start, size, answer,
                                  &size);
         if (rc == RWITH_OK) {
             break;

@@ -153,8 +153,10 @@ ngx_http_retry_with_gate_begin(ngx_http_request_t *r,
 
     /* nothing of the body is read for what the head decides */
 
-    has_body = r->headers_in.content_length_n > 0 || r->headers_in.chunked
-               || ctx->conf->forward_auth;
+    ctx->has_body = r->headers_in.content_length_n > 0
+                    || r->headers_in.chunked;
+
+    has_body = ctx->has_body || ctx->conf->forward_auth;
 
     rc = ngx_http_retry_with_gate_judge(r, ctx, has_body);
     if (rc != NGX_OK) {

@@ -12,6 +12,7 @@
 #include <retrywith/base.h>
 #include <retrywith/err.h>
 #include <retrywith/member.h>
+#include <retrywith/message.h>
 #include <retrywith/policy.h>
 
 #ifdef __cplusplus
@@ -64,8 +65,24 @@ typedef struct rwith_refusal {
                              the page's form, escaped, and back to nobody
                              but the client that sent them.  Only used in
                              HTML.  Empty: a request with a body gets
-                             commands instead */
+                             commands instead.  Ask
+                             rwith_refusal_may_carry_form() first */
 } rwith_refusal;
+
+/**
+ * Is the refused request a form that its page may carry: a POST of at most
+ * #RWITH_REFUSAL_FORM_MAX bytes, not coded, not waiting for a 100, whose
+ * sender wants HTML, and which a page of the same origin sent
+ * (Sec-Fetch-Site, Origin)?  A form of a foreign page must not be sent again
+ * with what the reader of ours fills in.
+ *
+ * @param refusal   all but the form is set
+ * @param fields    all field lines of the request
+ * @param body_len  of the request; 0: none, or not known
+ */
+RWITH_API bool rwith_refusal_may_carry_form(const rwith_refusal *refusal,
+                                            const rwith_field *fields,
+                                            size_t count, uint64_t body_len);
 
 /** An answer; slices point into the caller's buffer or to constants. */
 typedef struct rwith_refusal_answer {

@@ -185,6 +185,73 @@ static void run_accept(void)
     }
 }
 
+/* [R-62]: whose form goes back into the page. */
+static void run_carry(void)
+{
+    static const char urlencoded[] = "application/x-www-form-urlencoded";
+    static const struct {
+        const char *name, *method, *accept;
+        const char *type, *site, *origin, *more;
+        uint64_t len;
+        bool want;
+    } rows[] = {
+        { "same origin", "POST", "text/html", urlencoded, "same-origin", NULL,
+          NULL, 9, true },
+        { "same Origin", "POST", "text/html", urlencoded, NULL,
+          "https://A.example:1", NULL, 9, true },
+        { "with a charset", "POST", "text/html",
+          "Application/X-WWW-Form-Urlencoded; charset=utf-8", "same-origin",
+          NULL, NULL, 9, true },
+        { "the longest", "POST", "text/html", urlencoded, "same-origin", NULL,
+          NULL, RWITH_REFUSAL_FORM_MAX, true },
+        { "longer", "POST", "text/html", urlencoded, "same-origin", NULL, NULL,
+          RWITH_REFUSAL_FORM_MAX + 1, false },
+        { "empty", "POST", "text/html", urlencoded, "same-origin", NULL, NULL,
+          0, false },
+        { "nobody says who", "POST", "text/html", urlencoded, NULL, NULL, NULL,
+          9, false },
+        { "cross-site", "POST", "text/html", urlencoded, "cross-site",
+          "https://a.example:1", NULL, 9, false },
+        { "same-site", "POST", "text/html", urlencoded, "same-site", NULL, NULL,
+          9, false },
+        { "foreign Origin", "POST", "text/html", urlencoded, NULL,
+          "https://a.example:2", NULL, 9, false },
+        { "null Origin", "POST", "text/html", urlencoded, NULL, "null", NULL, 9,
+          false },
+        { "not HTML", "POST", "*/*", urlencoded, "same-origin", NULL, NULL, 9,
+          false },
+        { "not POST", "PUT", "text/html", urlencoded, "same-origin", NULL, NULL,
+          9, false },
+        { "not a form", "POST", "text/html", "text/plain", "same-origin", NULL,
+          NULL, 9, false },
+        { "no type", "POST", "text/html", "", "same-origin", NULL, NULL, 9,
+          false },
+        { "coded", "POST", "text/html", urlencoded, "same-origin", NULL,
+          "Content-Encoding", 9, false },
+        { "waits for 100", "POST", "text/html", urlencoded, "same-origin", NULL,
+          "expect", 9, false },
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        rwith_missing_list list = { .count = 0 };
+        rwith_refusal refusal = { .status = 449,
+                                  .verdict = RWITH_VERDICT_MISSING,
+                                  .missing = &list,
+                                  .accept = rwith_slice_of(rows[i].accept),
+                                  .method = rwith_slice_of(rows[i].method) };
+        rwith_field fields[] = {
+            { RWITH_LIT("host"), RWITH_LIT("a.example:1") },
+            { RWITH_LIT("content-type"), rwith_slice_of(rows[i].type) },
+            { RWITH_LIT("sec-fetch-site"), rwith_slice_of(rows[i].site) },
+            { RWITH_LIT("ORIGIN"), rwith_slice_of(rows[i].origin) },
+            { rwith_slice_of(rows[i].more), RWITH_LIT("x") },
+        };
+
+        is_int(rwith_refusal_may_carry_form(&refusal, fields, 5, rows[i].len),
+               rows[i].want, rows[i].name);
+    }
+}
+
 static void run_echo(void)
 {
     rwith_missing_list one = { .items = { { .name = RWITH_LIT("X") } },
@@ -212,6 +279,7 @@ int main(int argc, char **argv)
     }
     yajl_tree_free(vectors);
     run_accept();
+    run_carry();
     run_echo();
     return tap_done();
 }
