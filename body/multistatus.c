@@ -401,8 +401,14 @@ bool rwith_multistatus_applies(rwith_slice method, unsigned status,
                                rwith_slice content_type,
                                rwith_slice content_encoding)
 {
-    rwith_slice type = rwith__media_type(content_type);
+    rwith_slice type;
     rwith_slice charset;
+
+    if (status != 207 && status < 400 &&
+        !rwith_slice_equal(method, RWITH_LIT("LOCK"))) {
+        return false; /* nearly always, and nothing was looked at */
+    }
+    type = rwith__media_type(content_type);
     bool is_xml =
         rwith_slice_equal_nocase(type, RWITH_LIT("text/xml")) ||
         rwith_slice_equal_nocase(type, RWITH_LIT("application/xml")) ||
@@ -413,8 +419,6 @@ bool rwith_multistatus_applies(rwith_slice method, unsigned status,
         return false;
     }
     return is_xml &&
-           (status == 207 || status >= 400 ||
-            rwith_slice_equal(method, RWITH_LIT("LOCK"))) &&
            (!rwith__media_parameter(content_type, RWITH_LIT("charset"),
                                     &charset) ||
             is_utf8_name(charset));

@@ -290,7 +290,7 @@ void rwith_relay_put_conf(const rwith_relay *relay,
     put_listen(relay, listener, conf);
     rwith_conf_put(conf,
                    "        client_max_body_size %u;\n"
-                   "        client_body_buffer_size 64k;\n",
+                   "        client_body_buffer_size 1m;\n",
                    (unsigned long)relay->max_body);
     rwith_conf_put(conf, "        location / {\n");
     put_answer(relay, listener, supply, conf);

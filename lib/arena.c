@@ -20,12 +20,20 @@ _Static_assert(sizeof(struct rwith__arena_block) % ALIGNMENT == 0,
 
 void rwith__wipe(void *bytes, size_t len)
 {
+#if defined(__GNUC__)
+    if (len > 0) {
+        memset(bytes, 0, len);
+    }
+    /* As if the bytes were read afterwards: the store must be made. */
+    __asm__ volatile("" : : "r"(bytes) : "memory");
+#else
     volatile unsigned char *byte = bytes;
 
     while (len > 0) {
         *byte++ = 0;
         len--;
     }
+#endif
 }
 
 static struct rwith__arena_block *block_add(struct rwith__arena *arena,

@@ -48,6 +48,13 @@ static inline bool rwith__ascii_is_token(rwith_slice s)
     return s.len > 0 && rwith__ascii_all(s, RWITH__CH_TOKEN);
 }
 
+/* rwith_slice_equal_nocase() for loops over tables of names, most of which
+ * differ in length already. */
+static inline bool rwith__ascii_equal(rwith_slice a, rwith_slice b)
+{
+    return a.len == b.len && rwith_slice_equal_nocase(a, b);
+}
+
 /* Does it begin with that, whatever the case of its letters? */
 bool rwith__ascii_has_prefix(rwith_slice s, rwith_slice prefix);
 

@@ -33,7 +33,8 @@ bool rwith_slice_equal_nocase(rwith_slice a, rwith_slice b)
         return false;
     }
     for (size_t i = 0; i < a.len; i++) {
-        if (rwith__ascii_lower(a.ptr[i]) != rwith__ascii_lower(b.ptr[i])) {
+        if (a.ptr[i] != b.ptr[i] &&
+            rwith__ascii_lower(a.ptr[i]) != rwith__ascii_lower(b.ptr[i])) {
             return false;
         }
     }

@@ -18,13 +18,12 @@ static uint64_t rotate(uint64_t word, unsigned bits)
 
 static uint64_t load(const void *from)
 {
-    const uint8_t *bytes = from;
-    uint64_t word = 0;
+    const uint8_t *b = from;
 
-    for (unsigned i = 0; i < WORD_LEN; i++) {
-        word |= (uint64_t)bytes[i] << (8 * i);
-    }
-    return word;
+    /* Little-endian; written out, compilers make one load of it. */
+    return (uint64_t)b[0] | (uint64_t)b[1] << 8 | (uint64_t)b[2] << 16 |
+           (uint64_t)b[3] << 24 | (uint64_t)b[4] << 32 | (uint64_t)b[5] << 40 |
+           (uint64_t)b[6] << 48 | (uint64_t)b[7] << 56;
 }
 
 static void mix(uint64_t v[4])

@@ -187,7 +187,7 @@ const rwith_field *rwith_fields_find(const rwith_field *fields,
                                      size_t field_count, rwith_slice name)
 {
     for (size_t i = 0; i < field_count; i++) {
-        if (rwith_slice_equal_nocase(fields[i].name, name)) {
+        if (rwith__ascii_equal(fields[i].name, name)) {
             return &fields[i];
         }
     }

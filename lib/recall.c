@@ -42,7 +42,7 @@ static uint64_t client_of(const rwith_recall *recall, const rwith_request *req)
     rwith__hash_start(&hash, recall->key);
     for (size_t n = 0; n < sizeof(names) / sizeof(names[0]); n++) {
         for (size_t i = 0; i < req->field_count; i++) {
-            if (rwith_slice_equal_nocase(req->fields[i].name, names[n])) {
+            if (rwith__ascii_equal(req->fields[i].name, names[n])) {
                 rwith__hash_add_counted(&hash, names[n]);
                 rwith__hash_add_counted(&hash, req->fields[i].value);
             }

@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "lib/ascii.h"
 #include "lib/cookie.h"
 
 /* An authority longer than that is nobody's that we relay for. */
@@ -467,35 +468,69 @@ static void translate_cookie(struct edit *edit, const rwith_mapping *map,
     }
 }
 
-/* Every field that is translated, by direction. */
+/* Every field that is translated: name, direction, how. */
+#define FIELDS(X)                                                              \
+    X("destination", true, translate_uri)                                      \
+    X("if", true, translate_if)                                                \
+    X("origin", true, translate_origin)                                        \
+    X("referer", true, translate_uri)                                          \
+    X("location", false, translate_uri)                                        \
+    X("content-location", false, translate_uri)                                \
+    X("set-cookie", false, translate_cookie)                                   \
+    X("access-control-allow-origin", false, translate_origin)
+
 static const struct field {
     rwith_slice name;
     bool is_request;
     void (*translate)(struct edit *edit, const rwith_mapping *map,
                       bool is_request);
 } fields[] = {
-    { { "destination", 11 }, true, translate_uri },
-    { { "if", 2 }, true, translate_if },
-    { { "origin", 6 }, true, translate_origin },
-    { { "referer", 7 }, true, translate_uri },
-    { { "location", 8 }, false, translate_uri },
-    { { "content-location", 16 }, false, translate_uri },
-    { { "set-cookie", 10 }, false, translate_cookie },
-    { { "access-control-allow-origin", 27 }, false, translate_origin },
+#define FIELD_ROW(name, is_request, translate)                                 \
+    { { name, sizeof(name) - 1 }, is_request, translate },
+    FIELDS(FIELD_ROW)
+#undef FIELD_ROW
 };
+
+/*
+ * The lengths of the names in a list, as bits: every field of every message
+ * is looked up, and hardly any has one of these lengths.
+ */
+#define LENGTH_BIT(name) UINT32_C(1) << (sizeof(name) - 1)
+
+static bool has_length(uint32_t lengths, rwith_slice name)
+{
+    return name.len < 32 && (lengths >> name.len & 1) != 0;
+}
+
+static const struct field *field_find(bool is_request, rwith_slice name)
+{
+#define FIELD_BIT(name, is_request, translate) | LENGTH_BIT(name)
+    static const uint32_t lengths = 0 FIELDS(FIELD_BIT);
+#undef FIELD_BIT
+
+    for (size_t i = 0; has_length(lengths, name) && i < NELEMS(fields); i++) {
+        if (fields[i].is_request == is_request &&
+            rwith__ascii_equal(fields[i].name, name)) {
+            return &fields[i];
+        }
+    }
+    return NULL;
+}
+
+bool rwith_rewrite_has_field(bool is_request, rwith_slice name)
+{
+    return field_find(is_request, name) != NULL;
+}
 
 int rwith_rewrite_field(const rwith_mapping *mapping, bool is_request,
                         rwith_slice name, rwith_slice value, char *buf,
                         size_t buf_len, size_t *ret_len, bool *ret_changed)
 {
+    const struct field *field = field_find(is_request, name);
     struct edit edit = edit_start(value, buf, buf_len);
 
-    for (size_t i = 0; i < NELEMS(fields) && value.len > 0; i++) {
-        if (fields[i].is_request == is_request &&
-            rwith_slice_equal_nocase(fields[i].name, name)) {
-            fields[i].translate(&edit, mapping, is_request);
-            break;
-        }
+    if (field != NULL && value.len > 0) {
+        field->translate(&edit, mapping, is_request);
     }
     return edit_finish(&edit, ret_len, ret_changed);
 }
@@ -513,15 +548,26 @@ int rwith_rewrite_uri(const rwith_mapping *mapping, bool is_request,
 }
 
 /* Connection-bound by definition. */
-static const rwith_slice hop_by_hop[] = { { "connection", 10 },
-                                          { "keep-alive", 10 },
-                                          { "proxy-connection", 16 },
-                                          { "te", 2 },
-                                          { "trailer", 7 },
-                                          { "transfer-encoding", 17 },
-                                          { "upgrade", 7 },
-                                          { "proxy-authorization", 19 },
-                                          { "proxy-authenticate", 18 } };
+#define HOP_BY_HOP(X)                                                          \
+    X("connection")                                                            \
+    X("keep-alive")                                                            \
+    X("proxy-connection")                                                      \
+    X("te")                                                                    \
+    X("trailer")                                                               \
+    X("transfer-encoding")                                                     \
+    X("upgrade")                                                               \
+    X("proxy-authorization")                                                   \
+    X("proxy-authenticate")
+
+static const rwith_slice hop_by_hop[] = {
+#define HOP_ROW(name) { name, sizeof(name) - 1 },
+    HOP_BY_HOP(HOP_ROW)
+#undef HOP_ROW
+};
+
+#define HOP_BIT(name) | LENGTH_BIT(name)
+static const uint32_t hop_lengths = 0 HOP_BY_HOP(HOP_BIT);
+#undef HOP_BIT
 
 /* What no peer may have us drop by naming it in Connection: the fields that
  * frame, route and guard a message. */
@@ -536,7 +582,7 @@ static const rwith_slice end_to_end[] = {
 static bool is_one_of(const rwith_slice *names, size_t count, rwith_slice name)
 {
     for (size_t i = 0; i < count; i++) {
-        if (rwith_slice_equal_nocase(names[i], name)) {
+        if (rwith__ascii_equal(names[i], name)) {
             return true;
         }
     }
@@ -545,7 +591,8 @@ static bool is_one_of(const rwith_slice *names, size_t count, rwith_slice name)
 
 bool rwith_rewrite_is_hop_by_hop(rwith_slice name, rwith_slice connection)
 {
-    if (is_one_of(hop_by_hop, NELEMS(hop_by_hop), name)) {
+    if (has_length(hop_lengths, name) &&
+        is_one_of(hop_by_hop, NELEMS(hop_by_hop), name)) {
         return true;
     }
     if (connection.len == 0 ||

@@ -10,8 +10,6 @@
 
 #include <retrywith/trust.h>
 
-#include "lib/hash.h"
-
 #define SLOTS_FIRST 8
 
 _Static_assert(RWITH_SUPPLY_COUNT_MAX < RWITH__SUPPLY_NONE,
@@ -59,15 +57,14 @@ void rwith_supply_free(rwith_supply *supply)
 
 static size_t bucket_of(const rwith_origin *origin)
 {
-    /* The names are the user's own: nobody else can make them collide. */
-    static const uint8_t key[RWITH__HASH_KEY_LEN] = { 0 };
-    struct rwith__hash hash;
-    char port[2] = { (char)(origin->port >> 8), (char)(origin->port & 0xff) };
+    /* FNV-1a: the names are the user's own, nobody else can make them
+     * collide. */
+    uint32_t hash = UINT32_C(2166136261) ^ origin->port;
 
-    rwith__hash_start(&hash, key);
-    rwith__hash_add(&hash, (rwith_slice){ port, sizeof(port) });
-    rwith__hash_add(&hash, origin->host);
-    return (size_t)(rwith__hash_end(&hash) % RWITH__SUPPLY_BUCKETS);
+    for (size_t i = 0; i < origin->host.len; i++) {
+        hash = (hash ^ (unsigned char)origin->host.ptr[i]) * 16777619U;
+    }
+    return hash % RWITH__SUPPLY_BUCKETS;
 }
 
 static void index_add(rwith_supply *supply, size_t id)

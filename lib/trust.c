@@ -61,10 +61,14 @@ bool rwith_trust_field_may_be_set(rwith_slice name)
     if (!rwith__ascii_is_token(name)) {
         return false;
     }
+    char first = rwith__ascii_lower(name.ptr[0]);
     for (size_t i = 0; i < NELEMS(never_set); i++) {
         const rwith_slice *never = &never_set[i];
         bool is_prefix = never->ptr[never->len - 1] == '-';
 
+        if (never->ptr[0] != first) {
+            continue; /* most of them, and this is asked of every request */
+        }
         if (is_prefix ? rwith__ascii_has_prefix(name, *never)
                       : rwith_slice_equal_nocase(name, *never)) {
             return false;
@@ -245,7 +249,7 @@ static bool is_foreign(const rwith_trust_names *names,
 {
     for (size_t i = 0; i < field_count; i++) {
         for (size_t k = 0; k < NELEMS(witnesses); k++) {
-            if (rwith_slice_equal_nocase(fields[i].name, witnesses[k].name) &&
+            if (rwith__ascii_equal(fields[i].name, witnesses[k].name) &&
                 witnesses[k].is_foreign(names,
                                         rwith_slice_trim(fields[i].value))) {
                 return true;

@@ -350,8 +350,15 @@ ngx_http_retry_with_add_variables(ngx_conf_t *cf)
 static void *
 ngx_http_retry_with_create_main_conf(ngx_conf_t *cf)
 {
+    u_char                           *p;
     uint32_t                          n;
+    ngx_uint_t                        i;
     ngx_http_retry_with_main_conf_t  *mcf;
+
+    static const ngx_uint_t  versions[NGX_HTTP_RETRY_WITH_VERSIONS] = {
+        NGX_HTTP_VERSION_11, NGX_HTTP_VERSION_20, NGX_HTTP_VERSION_10,
+        NGX_HTTP_VERSION_9
+    };
 
     mcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_retry_with_main_conf_t));
     if (mcf == NULL) {
@@ -369,15 +376,25 @@ ngx_http_retry_with_create_main_conf(ngx_conf_t *cf)
 
     /* one name for all workers: a request that comes back is a loop */
 
-    mcf->via.data = ngx_pnalloc(cf->pool, sizeof("retrywith-00000000") - 1);
-    if (mcf->via.data == NULL) {
-        return NULL;
-    }
-
     n = (uint32_t) ngx_random() ^ ((uint32_t) ngx_random() << 16)
         ^ ((uint32_t) ngx_pid << 8);
-    mcf->via.len = ngx_sprintf(mcf->via.data, "retrywith-%08xD", n)
-                   - mcf->via.data;
+
+    for (i = 0; i < NGX_HTTP_RETRY_WITH_VERSIONS; i++) {
+        p = ngx_pnalloc(cf->pool, sizeof("1.1 retrywith-00000000") - 1);
+        if (p == NULL) {
+            return NULL;
+        }
+
+        mcf->via[i].version = versions[i];
+        mcf->via[i].value.data = p;
+        mcf->via[i].value.len = ngx_sprintf(p, "%ui.%ui retrywith-%08xD",
+                                            versions[i] / 1000,
+                                            versions[i] % 1000, n)
+                                - p;
+    }
+
+    mcf->name.data = mcf->via[0].value.data + sizeof("1.1 ") - 1;
+    mcf->name.len = mcf->via[0].value.len - (sizeof("1.1 ") - 1);
 
     return mcf;
 }

@@ -54,10 +54,20 @@ typedef struct {
 } ngx_http_retry_with_origin_t;
 
 
+#define NGX_HTTP_RETRY_WITH_VERSIONS  4
+
+
+typedef struct {
+    ngx_uint_t                         version;  /* as r->http_version */
+    ngx_str_t                          value;
+} ngx_http_retry_with_via_t;
+
+
 typedef struct {
     ngx_array_t                        sets;  /* ngx_http_retry_with_set_t */
     rwith_alloc                        mem;   /* the configuration's pool */
-    ngx_str_t                          via;   /* "retrywith-0123abcd" */
+    ngx_str_t                          name;  /* "retrywith-0123abcd" */
+    ngx_http_retry_with_via_t          via[NGX_HTTP_RETRY_WITH_VERSIONS];
 } ngx_http_retry_with_main_conf_t;
 
 
@@ -146,6 +156,9 @@ typedef struct {
     ngx_array_t                       *cookies;  /* ngx_str_t: Set-Cookie of
                                                     swallowed responses */
     ngx_event_t                        timer;
+
+    ngx_list_t                        *hops;  /* NULL: no Connection line
+                                                 names a field */
 
     /* a relay's two names of one resource tree, and hrefs between them */
     rwith_mapping                      mapping;
@@ -250,8 +263,9 @@ ngx_int_t ngx_http_retry_with_admit(ngx_http_request_t *r,
     ngx_http_retry_with_ctx_t *ctx);
 
 /* ngx_http_retry_with_names.c: the two names of one resource tree */
-void ngx_http_retry_with_map(ngx_http_request_t *r,
-    ngx_http_retry_with_ctx_t *ctx);
+ngx_list_t *ngx_http_retry_with_named_hops(ngx_list_t *fields);
+ngx_uint_t ngx_http_retry_with_passes(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx, ngx_table_elt_t *header);
 ngx_int_t ngx_http_retry_with_push_request(ngx_http_request_t *r,
     ngx_http_retry_with_ctx_t *ctx, ngx_list_t *headers,
     ngx_table_elt_t *header);

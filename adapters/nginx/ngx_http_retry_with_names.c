@@ -29,8 +29,6 @@ typedef struct {
 } ngx_http_retry_with_pipe_t;
 
 
-static ngx_uint_t ngx_http_retry_with_is_hop(ngx_list_t *fields,
-    ngx_str_t *name);
 static ngx_int_t ngx_http_retry_with_translate_field(ngx_http_request_t *r,
     ngx_http_retry_with_ctx_t *ctx, ngx_uint_t is_request,
     ngx_table_elt_t *header);
@@ -40,9 +38,9 @@ static ngx_int_t ngx_http_retry_with_feed(ngx_http_retry_with_ctx_t *ctx,
     ngx_http_retry_with_pipe_t *pipe, ngx_buf_t *b);
 
 
-/* the client's name of us, and the origin's of itself */
+/* the client's name of us, and the origin's of itself: once it is needed */
 
-void
+static void
 ngx_http_retry_with_map(ngx_http_request_t *r, ngx_http_retry_with_ctx_t *ctx)
 {
     u_char                        *p;
@@ -51,7 +49,7 @@ ngx_http_retry_with_map(ngx_http_request_t *r, ngx_http_retry_with_ctx_t *ctx)
 
     to = ctx->conf->rewrite;
 
-    if (to == NULL || r->headers_in.host == NULL) {
+    if (ctx->is_mapped || to == NULL || r->headers_in.host == NULL) {
         return;
     }
 
@@ -97,6 +95,15 @@ ngx_http_retry_with_translate_field(ngx_http_request_t *r,
 
     u_char   room[2048];
 
+    if (ctx->conf->rewrite == NULL
+        || !rwith_rewrite_has_field(is_request,
+                                    ngx_http_retry_with_slice(&header->key)))
+    {
+        return NGX_OK;
+    }
+
+    ngx_http_retry_with_map(r, ctx);
+
     if (!ctx->is_mapped) {
         return NGX_OK;
     }
@@ -134,10 +141,61 @@ ngx_http_retry_with_translate_field(ngx_http_request_t *r,
 }
 
 
-/* is it one of the connection's own, by name or as a Connection line says? */
+static ngx_uint_t
+ngx_http_retry_with_is_connection(ngx_table_elt_t *header)
+{
+    return header->key.len == sizeof("Connection") - 1
+           && ngx_strncasecmp(header->key.data, (u_char *) "Connection",
+                              sizeof("Connection") - 1) == 0;
+}
+
+
+/*
+ * The fields, if any Connection line among them names one of them.  Most
+ * messages have none, or just "keep-alive".
+ */
+
+ngx_list_t *
+ngx_http_retry_with_named_hops(ngx_list_t *fields)
+{
+    ngx_str_t        *value;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *header;
+
+    for (part = &fields->part; part; part = part->next) {
+        header = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (!ngx_http_retry_with_is_connection(&header[i])) {
+                continue;
+            }
+
+            value = &header[i].value;
+
+            if ((value->len == sizeof("keep-alive") - 1
+                 && ngx_strncasecmp(value->data, (u_char *) "keep-alive",
+                                    sizeof("keep-alive") - 1) == 0)
+                || (value->len == sizeof("close") - 1
+                    && ngx_strncasecmp(value->data, (u_char *) "close",
+                                       sizeof("close") - 1) == 0))
+            {
+                continue;
+            }
+
+            return fields;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* is it one of the connection's own, by its name or because it was named? */
 
 static ngx_uint_t
-ngx_http_retry_with_is_hop(ngx_list_t *fields, ngx_str_t *name)
+ngx_http_retry_with_is_hop(ngx_list_t *named, ngx_str_t *name)
 {
     ngx_uint_t        i;
     rwith_slice       slice;
@@ -150,14 +208,12 @@ ngx_http_retry_with_is_hop(ngx_list_t *fields, ngx_str_t *name)
         return 1;
     }
 
-    for (part = &fields->part; part; part = part->next) {
+    for (part = named ? &named->part : NULL; part; part = part->next) {
         header = part->elts;
 
         for (i = 0; i < part->nelts; i++) {
 
-            if (header[i].key.len == sizeof("Connection") - 1
-                && ngx_strncasecmp(header[i].key.data, (u_char *) "Connection",
-                                   sizeof("Connection") - 1) == 0
+            if (ngx_http_retry_with_is_connection(&header[i])
                 && rwith_rewrite_is_hop_by_hop(slice,
                                  ngx_http_retry_with_slice(&header[i].value)))
             {
@@ -167,6 +223,23 @@ ngx_http_retry_with_is_hop(ngx_list_t *fields, ngx_str_t *name)
     }
 
     return 0;
+}
+
+
+/* does the origin get this field of the client's as it is? */
+
+ngx_uint_t
+ngx_http_retry_with_passes(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx, ngx_table_elt_t *header)
+{
+    if (!ctx->is_relay) {
+        return 1;
+    }
+
+    return r->method != NGX_HTTP_OPTIONS     /* Max-Forwards */
+           && !ngx_http_retry_with_is_hop(ctx->hops, &header->key)
+           && !rwith_rewrite_has_field(true,
+                                    ngx_http_retry_with_slice(&header->key));
 }
 
 
@@ -181,7 +254,7 @@ ngx_http_retry_with_push_request(ngx_http_request_t *r,
     ngx_table_elt_t  *h;
 
     if (ctx->is_relay
-        && ngx_http_retry_with_is_hop(&r->headers_in.headers, &header->key))
+        && ngx_http_retry_with_is_hop(ctx->hops, &header->key))
     {
         return NGX_OK;
     }
@@ -221,24 +294,19 @@ static ngx_int_t
 ngx_http_retry_with_add_via(ngx_http_request_t *r, ngx_uint_t version,
     ngx_list_t *headers)
 {
-    u_char                           *p;
-    rwith_slice                       value;
+    ngx_uint_t                        i;
     ngx_http_retry_with_main_conf_t  *mcf;
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_retry_with_module);
 
-    p = ngx_pnalloc(r->pool, sizeof("1.1 ") - 1 + mcf->via.len);
-    if (p == NULL) {
-        return NGX_ERROR;
+    for (i = 0; i < NGX_HTTP_RETRY_WITH_VERSIONS - 1; i++) {
+        if (mcf->via[i].version == version) {
+            break;
+        }
     }
 
-    value.ptr = (char *) p;
-    value.len = ngx_sprintf(p, "%ui.%ui %V", version / 1000, version % 1000,
-                            &mcf->via)
-                - p;
-
     return ngx_http_retry_with_push_field(r->pool, headers, RWITH_LIT("Via"),
-                                          value);
+                                ngx_http_retry_with_slice(&mcf->via[i].value));
 }
 
 
@@ -258,6 +326,7 @@ ngx_http_retry_with_dress(ngx_http_request_t *r,
 {
     ngx_str_t        *cookie;
     ngx_uint_t        i;
+    ngx_list_t       *hops;
     ngx_list_part_t  *part;
     ngx_table_elt_t  *header;
 
@@ -289,14 +358,14 @@ ngx_http_retry_with_dress(ngx_http_request_t *r,
         return NGX_OK;
     }
 
+    hops = ngx_http_retry_with_named_hops(&r->upstream->headers_in.headers);
+
     for (part = &r->headers_out.headers.part; part; part = part->next) {
         header = part->elts;
 
         for (i = 0; i < part->nelts; i++) {
 
-            if (ngx_http_retry_with_is_hop(&r->upstream->headers_in.headers,
-                                           &header[i].key))
-            {
+            if (ngx_http_retry_with_is_hop(hops, &header[i].key)) {
                 header[i].hash = 0;
                 continue;
             }
@@ -418,13 +487,19 @@ ngx_http_retry_with_open_multistatus(ngx_http_request_t *r,
         coding = r->headers_out.content_encoding->value;
     }
 
-    if (!ctx->is_mapped
+    if (ctx->conf->rewrite == NULL
         || r->method == NGX_HTTP_HEAD
         || !rwith_multistatus_applies(ctx->view.method,
                        (unsigned) r->headers_out.status,
                        ngx_http_retry_with_slice(&r->headers_out.content_type),
                        ngx_http_retry_with_slice(&coding)))
     {
+        return NGX_OK;
+    }
+
+    ngx_http_retry_with_map(r, ctx);
+
+    if (!ctx->is_mapped) {
         return NGX_OK;
     }
 

@@ -160,11 +160,13 @@ ngx_http_retry_with_was_here(ngx_http_request_t *r,
 
     for (i = 0; i < ctx->view.field_count; i++) {
 
-        if (rwith_slice_equal_nocase(ctx->view.fields[i].name, RWITH_LIT("Via"))
+        if (ctx->view.fields[i].name.len == sizeof("Via") - 1
+            && rwith_slice_equal_nocase(ctx->view.fields[i].name,
+                                        RWITH_LIT("Via"))
             && ngx_strlcasestrn((u_char *) ctx->view.fields[i].value.ptr,
                                 (u_char *) ctx->view.fields[i].value.ptr
                                 + ctx->view.fields[i].value.len,
-                                mcf->via.data, mcf->via.len - 1))
+                                mcf->name.data, mcf->name.len - 1))
         {
             return 1;
         }
@@ -320,8 +322,6 @@ ngx_http_retry_with_admit(ngx_http_request_t *r,
 
         return ngx_http_send_header(r);
     }
-
-    ngx_http_retry_with_map(r, ctx);
 
     return NGX_DECLINED;
 }

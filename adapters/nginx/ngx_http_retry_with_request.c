@@ -182,6 +182,9 @@ ngx_http_retry_with_patch(ngx_http_request_t *r,
     saved->chunked = r->headers_in.chunked;
     saved->is_saved = 1;
 
+    ctx->hops = ctx->is_relay ? ngx_http_retry_with_named_hops(&saved->headers)
+                              : NULL;
+
     if (ctx->is_obtaining) {
         if (ngx_http_retry_with_patch_whole(r, ctx, effect) != NGX_OK) {
             ngx_http_retry_with_restore(r, ctx);
@@ -277,7 +280,9 @@ ngx_http_retry_with_is_set(const rwith_effect *effect, ngx_str_t *name)
     slice = ngx_http_retry_with_slice(name);
 
     for (i = 0; effect && i < effect->set_count; i++) {
-        if (rwith_slice_equal_nocase(effect->set[i].name, slice)) {
+        if (effect->set[i].name.len == slice.len
+            && rwith_slice_equal_nocase(effect->set[i].name, slice))
+        {
             return 1;
         }
     }
@@ -317,11 +322,15 @@ ngx_http_retry_with_push_field(ngx_pool_t *pool, ngx_list_t *headers,
 }
 
 
-/* an empty Cookie says that none is left */
+/*
+ * What is added behind the client's own fields; an empty Cookie says that
+ * none is left.
+ */
 
 static ngx_int_t
-ngx_http_retry_with_push_set(ngx_pool_t *pool, ngx_list_t *headers,
-    const rwith_effect *effect)
+ngx_http_retry_with_push_added(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx, const rwith_effect *effect,
+    ngx_list_t *headers)
 {
     size_t              i;
     const rwith_field  *field;
@@ -335,7 +344,7 @@ ngx_http_retry_with_push_set(ngx_pool_t *pool, ngx_list_t *headers,
             continue;
         }
 
-        if (ngx_http_retry_with_push_field(pool, headers, field->name,
+        if (ngx_http_retry_with_push_field(r->pool, headers, field->name,
                                            field->value)
             != NGX_OK)
         {
@@ -343,7 +352,46 @@ ngx_http_retry_with_push_set(ngx_pool_t *pool, ngx_list_t *headers,
         }
     }
 
+    if (ctx->is_relay) {
+        return ngx_http_retry_with_push_via(r, ctx, headers);
+    }
+
     return NGX_OK;
+}
+
+
+/*
+ * Do the fields only get longer, within the room that the list has?  Then
+ * the list itself is used, and what was added goes with the saved copy of
+ * its head.
+ */
+
+static ngx_uint_t
+ngx_http_retry_with_only_grows(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx, const rwith_effect *effect)
+{
+    ngx_uint_t        n;
+    ngx_list_t       *list;
+    ngx_table_elt_t  *header;
+
+    list = &r->headers_in.headers;
+    n = (effect ? effect->set_count : 0) + 1;
+
+    if (list->last != &list->part || list->part.nelts + n > list->nalloc) {
+        return 0;
+    }
+
+    header = list->part.elts;
+
+    for (n = 0; n < list->part.nelts; n++) {
+        if (ngx_http_retry_with_is_set(effect, &header[n].key)
+            || !ngx_http_retry_with_passes(r, ctx, &header[n]))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 
@@ -355,6 +403,11 @@ ngx_http_retry_with_patch_fields(ngx_http_request_t *r,
     ngx_list_t        headers;
     ngx_list_part_t  *part;
     ngx_table_elt_t  *header;
+
+    if (ngx_http_retry_with_only_grows(r, ctx, effect)) {
+        return ngx_http_retry_with_push_added(r, ctx, effect,
+                                              &r->headers_in.headers);
+    }
 
     if (ngx_list_init(&headers, r->pool, 24, sizeof(ngx_table_elt_t))
         != NGX_OK)
@@ -379,13 +432,7 @@ ngx_http_retry_with_patch_fields(ngx_http_request_t *r,
         }
     }
 
-    if (ngx_http_retry_with_push_set(r->pool, &headers, effect) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (ctx->is_relay
-        && ngx_http_retry_with_push_via(r, ctx, &headers) != NGX_OK)
-    {
+    if (ngx_http_retry_with_push_added(r, ctx, effect, &headers) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -428,13 +475,7 @@ ngx_http_retry_with_patch_whole(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    if (ngx_http_retry_with_push_set(r->pool, &headers, effect) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (ctx->is_relay
-        && ngx_http_retry_with_push_via(r, ctx, &headers) != NGX_OK)
-    {
+    if (ngx_http_retry_with_push_added(r, ctx, effect, &headers) != NGX_OK) {
         return NGX_ERROR;
     }
 

@@ -25,6 +25,12 @@ typedef struct rwith_mapping {
 } rwith_mapping;
 
 /**
+ * Is a field of that name translated in that direction at all?  Most are
+ * not, and an adapter that knows so need not find out its names first.
+ */
+RWITH_API bool rwith_rewrite_has_field(bool is_request, rwith_slice name);
+
+/**
  * Translate one field's value.  Whether a field is translated, and how, is a
  * table in lib/rewrite.c.
  *
