@@ -44,9 +44,9 @@ static struct head head_of(const rwith_field *fields, size_t count)
 }
 
 /*
- * A form of a foreign page must not get a second chance here, with the key
- * that our reader types in.  Sec-Fetch-Site is only sent over what is
- * secure; Origin always is, with a form.
+ * [R-62]: a form of a foreign page must not get a second chance here, with
+ * the key that our reader types in.  Sec-Fetch-Site is only sent over what
+ * is secure; Origin always is, with a form.
  */
 static bool is_from_here(const struct head *head)
 {

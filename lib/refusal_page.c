@@ -184,7 +184,7 @@ const char *const rwith__refusal_script[] = {
     "    var text = name + \"=\" + value.replace(/[^!#-+.-:<-\\[\\]-~-]/gu,\n"
     "                                          encodeURIComponent);\n",
     "    document.cookie = text + \"; path=/; SameSite=Lax\" +\n"
-    "        (location.protocol === \"https:\" ? \"; Secure\" : \"\");\n"
+    "        (/^https/.test(location.protocol) ? \"; Secure\" : \"\");\n"
     "    if (document.cookie.split(/; */).indexOf(text) < 0) {\n"
     "      throw new Error(\"the browser does not let this page set the cookie \" +\n"
     "                      name + \". The lines below do.\");\n"
@@ -379,7 +379,7 @@ const char *const rwith__refusal_script[] = {
 
 const char rwith__refusal_csp[] =
     "default-src 'none'; style-src 'sha256-WymDtnTkjclDsoWzA8u5USfszx+gL2Raef5G5KCM+DI='; "
-    "script-src 'sha256-ih411AwFeDWO4tufknYiX/yoYlWkOmCsFgStoMEWOnI='; "
+    "script-src 'sha256-g6fNg0QgVhCjfJ6frQFeI04eKYdF1n6H74FVfGvUvUs='; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'";
 /* clang-format on */

@@ -122,7 +122,7 @@
     var text = name + "=" + value.replace(/[^!#-+.-:<-\[\]-~-]/gu,
                                           encodeURIComponent);
     document.cookie = text + "; path=/; SameSite=Lax" +
-        (location.protocol === "https:" ? "; Secure" : "");
+        (/^https/.test(location.protocol) ? "; Secure" : "");
     if (document.cookie.split(/; */).indexOf(text) < 0) {
       throw new Error("the browser does not let this page set the cookie " +
                       name + ". The lines below do.");
