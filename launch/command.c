@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -50,13 +51,15 @@ static char *runnable(const char *folder, size_t folder_len, rwith_slice name)
 {
     size_t size = folder_len + 1 + name.len + 1;
     char *path = malloc(size);
+    struct stat info;
 
     if (path == NULL) {
         return NULL;
     }
     snprintf(path, size, "%.*s%s%.*s", (int)folder_len, folder,
              folder_len > 0 ? "/" : "", (int)name.len, name.ptr);
-    if (path[0] == '/' && access(path, X_OK) == 0) {
+    if (path[0] == '/' && stat(path, &info) == 0 && S_ISREG(info.st_mode) &&
+        access(path, X_OK) == 0) {
         return path;
     }
     free(path);
@@ -143,7 +146,12 @@ static void environment_free(char **all)
 static void child_run(const char *path, char **argv, char **env, int out)
 {
     int null = open("/dev/null", O_RDWR);
+    sigset_t none;
 
+    /* What a server blocks and ignores is not the command's. */
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    signal(SIGPIPE, SIG_DFL);
     setpgid(0, 0);
     if (null < 0 || dup2(null, STDIN_FILENO) < 0 ||
         dup2(out, STDOUT_FILENO) < 0) {
@@ -156,6 +164,23 @@ static void child_run(const char *path, char **argv, char **env, int out)
     _exit(127);
 }
 
+/* Is there something to read before the time is over? */
+static bool is_ready(int fd, uint64_t end_ms)
+{
+    struct pollfd ready = { fd, POLLIN, 0 };
+    uint64_t now = now_ms();
+    int got = 0;
+
+    while (now < end_ms) {
+        got = poll(&ready, 1, (int)(end_ms - now));
+        if (got >= 0 || errno != EINTR) {
+            break;
+        }
+        now = now_ms(); /* a signal: read() must not wait without a limit */
+    }
+    return got > 0;
+}
+
 /* Read until the end, the limit, or the time is over. */
 static int gather(int fd, rwith_file *file, rwith_problem *reterr)
 {
@@ -163,14 +188,11 @@ static int gather(int fd, rwith_file *file, rwith_problem *reterr)
 
     file->ptr = malloc(RWITH_COMMAND_OUTPUT_MAX + 1);
     if (file->ptr == NULL) {
+        rwith_problem_set(reterr, "a command cannot be run, out of memory");
         return RWITH_ENOMEM;
     }
     for (;;) {
-        struct pollfd ready = { fd, POLLIN, 0 };
-        uint64_t now = now_ms();
-        int left = now < end_ms ? (int)(end_ms - now) : 0;
-
-        if (left == 0 || poll(&ready, 1, left) == 0) {
+        if (!is_ready(fd, end_ms)) {
             rwith_problem_set(reterr,
                               "a command gave no value within %d s, "
                               "look why it takes so long",
@@ -206,7 +228,8 @@ static bool child_succeeded(pid_t child, bool is_wanted)
     if (!is_wanted) {
         kill(-child, SIGKILL);
     }
-    while ((got = waitpid(child, &status, is_wanted ? WNOHANG : 0)) == 0) {
+    while ((got = waitpid(child, &status, is_wanted ? WNOHANG : 0)) == 0 ||
+           (got < 0 && errno == EINTR)) {
         struct timespec pause = { 0, 5000000 };
 
         if (now_ms() >= end_ms) {
@@ -219,18 +242,24 @@ static bool child_succeeded(pid_t child, bool is_wanted)
            WEXITSTATUS(status) == 0;
 }
 
-int rwith_command_run(const rwith_slice *words, size_t count, rwith_file *ret,
-                      rwith_problem *reterr)
+/* Both ends are closed when something else is run meanwhile. */
+static bool pipe_make(int ends[2])
+{
+    return pipe(ends) == 0 && fcntl(ends[0], F_SETFD, FD_CLOEXEC) == 0 &&
+           fcntl(ends[1], F_SETFD, FD_CLOEXEC) == 0;
+}
+
+int rwith_command_run(const char *path, const rwith_slice *words, size_t count,
+                      rwith_file *ret, rwith_problem *reterr)
 {
     rwith_file output = { NULL, 0, 0, false };
-    char *path = count > 0 ? rwith_command_find(words[0]) : NULL;
     char **argv = argv_of(words, count);
     char **env = environment();
     int ends[2] = { -1, -1 };
     int err = RWITH_EFILE;
 
     if (path == NULL || argv == NULL || env == NULL || geteuid() == 0 ||
-        pipe(ends) != 0) {
+        !pipe_make(ends)) {
         rwith_problem_set(reterr, "a command cannot be run: it must be an "
                                   "absolute path or on PATH, and not run "
                                   "as root");
@@ -262,7 +291,6 @@ out:
             close(ends[i]);
         }
     }
-    free(path);
     free(argv);
     environment_free(env);
     if (err == RWITH_OK) {

@@ -12,9 +12,12 @@
 char *rwith_command_find(rwith_slice name);
 
 /** Run it and gather what it prints.
- * @param ret  rwith_file_free() it
- * @return #RWITH_OK, #RWITH_EFILE, #RWITH_ENOMEM */
-int rwith_command_run(const rwith_slice *words, size_t count, rwith_file *ret,
-                      rwith_problem *reterr);
+ * @param path   what rwith_command_find() found when the file was read; NULL:
+ *               nothing
+ * @param words  its name and its arguments
+ * @param ret    rwith_file_free() it
+ * @return #RWITH_OK, #RWITH_EFILE, #RWITH_ENOMEM; both with a problem */
+int rwith_command_run(const char *path, const rwith_slice *words, size_t count,
+                      rwith_file *ret, rwith_problem *reterr);
 
 #endif

@@ -13,6 +13,7 @@
 
 struct rwith_values_entry {
     uint64_t fetched_ms; /* 0: never */
+    char *command;       /* its path, as it was found at the start */
 };
 
 /* "FILE:LINE:COLUMN: text" */
@@ -117,11 +118,24 @@ int rwith_values_init(rwith_values *values, rwith_supply *supply)
     values->supply = supply;
     values->count = rwith_supply_count(supply);
     values->entries = calloc(values->count + 1, sizeof(*values->entries));
-    return values->entries != NULL ? RWITH_OK : RWITH_ENOMEM;
+    if (values->entries == NULL) {
+        return RWITH_ENOMEM;
+    }
+    for (size_t id = 0; id < values->count; id++) {
+        const rwith_supply_entry *entry = rwith_supply_at(supply, id);
+
+        if (entry->kind == RWITH_SUPPLY_COMMAND) {
+            values->entries[id].command = rwith_command_find(entry->source[0]);
+        }
+    }
+    return RWITH_OK;
 }
 
 void rwith_values_free(rwith_values *values)
 {
+    for (size_t id = 0; id < values->count; id++) {
+        free(values->entries[id].command);
+    }
     free(values->entries);
     *values = (rwith_values){ NULL, NULL, 0 };
 }
@@ -190,8 +204,8 @@ static int value_from_command(rwith_values *values, size_t id,
                               rwith_problem *reterr)
 {
     rwith_file output = { NULL, 0, 0, false };
-    int err =
-        rwith_command_run(entry->source, entry->source_count, &output, reterr);
+    int err = rwith_command_run(values->entries[id].command, entry->source,
+                                entry->source_count, &output, reterr);
 
     if (err != RWITH_OK) {
         return err;
@@ -211,7 +225,7 @@ int rwith_values_fill(rwith_values *values, size_t id, uint64_t now_ms,
                       rwith_problem *reterr)
 {
     const rwith_supply_entry *entry = rwith_supply_at(values->supply, id);
-    struct rwith_values_entry *state = &values->entries[id];
+    struct rwith_values_entry *state;
     rwith_slice value;
     bool is_filled = rwith_supply_value(values->supply, id, &value);
 
@@ -219,6 +233,11 @@ int rwith_values_fill(rwith_values *values, size_t id, uint64_t now_ms,
         entry->kind == RWITH_SUPPLY_ASK || entry->kind == RWITH_SUPPLY_NONE) {
         return RWITH_OK;
     }
+    if (id >= values->count) { /* it joined the supply later */
+        rwith_problem_set(reterr, "a value is not brought, it came too late");
+        return RWITH_EFILE;
+    }
+    state = &values->entries[id];
     if (state->fetched_ms != 0 &&
         (is_filled || entry->kind == RWITH_SUPPLY_COMMAND) &&
         now_ms < state->fetched_ms + RWITH_COMMAND_EVERY_MS) {

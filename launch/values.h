@@ -39,7 +39,8 @@ int rwith_values_read_dialect(rwith_dialects *set, const char *path,
 int rwith_values_check(const rwith_supply *supply, size_t first,
                        const char *where, rwith_problem *reterr);
 
-/** Start with a supply, which is borrowed. @return #RWITH_OK, #RWITH_ENOMEM */
+/** Start with a supply, which is borrowed; its commands are looked for now.
+ * @return #RWITH_OK, #RWITH_ENOMEM */
 int rwith_values_init(rwith_values *values, rwith_supply *supply);
 void rwith_values_free(rwith_values *values);
 
