@@ -16,7 +16,7 @@
 #define NELEMS(a) (sizeof(a) / sizeof((a)[0]))
 
 /* What frames, routes, conditions or authenticates a message (R-15).  A name
- * that ends in "-" stands for all that begin with it. */
+ * that ends in "-" stands for all that begin with it; "-" matches "_" too. */
 static const rwith_slice never_set[] = {
     LIT("host"),
     LIT("cookie"), /* the jar's, or the cookie requirement's */
@@ -56,21 +56,30 @@ static const rwith_slice never_set[] = {
     LIT("via"),
 };
 
+/* CGI and what came after it make one variable of X-A and X_A. */
+static bool begins_as(rwith_slice name, rwith_slice never)
+{
+    for (size_t i = 0; i < never.len; i++) {
+        char c = name.ptr[i] == '_' ? '-' : rwith__ascii_lower(name.ptr[i]);
+
+        if (c != never.ptr[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool rwith_trust_field_may_be_set(rwith_slice name)
 {
-    if (!rwith__ascii_is_token(name)) {
+    if (!rwith_requirement_name_ok(RWITH_IN_HEADER, name)) {
         return false;
     }
-    char first = rwith__ascii_lower(name.ptr[0]);
     for (size_t i = 0; i < NELEMS(never_set); i++) {
-        const rwith_slice *never = &never_set[i];
-        bool is_prefix = never->ptr[never->len - 1] == '-';
+        rwith_slice never = never_set[i];
+        bool is_prefix = never.ptr[never.len - 1] == '-';
 
-        if (never->ptr[0] != first) {
-            continue; /* most of them, and this is asked of every request */
-        }
-        if (is_prefix ? rwith__ascii_has_prefix(name, *never)
-                      : rwith_slice_equal_nocase(name, *never)) {
+        if ((is_prefix ? name.len >= never.len : name.len == never.len) &&
+            begins_as(name, never)) {
             return false;
         }
     }

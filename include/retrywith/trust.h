@@ -17,7 +17,8 @@ extern "C" {
 /**
  * May a challenge make us send a field of that name?  No for what frames,
  * routes, conditions or authenticates a message (rule 2), and for what is no
- * token.  A field that the user configured for the origin is asked about
+ * token or longer than #RWITH_REQUIREMENT_NAME_MAX.  "_" counts as "-": CGI
+ * makes the same of both.  A field that the user configured is asked about
  * here too.
  */
 RWITH_API bool rwith_trust_field_may_be_set(rwith_slice name);
