@@ -73,9 +73,9 @@ static int send(rwith_exchange *x)
     for (size_t i = 0; x->attempts == 0 && i < x->item_count; i++) {
         x->recalled += x->items[i].why == RWITH__WHY_RECALLED;
     }
-    x->echo_sent =
-        x->echo_sent || rwith__item_find(x, RWITH_IN_HEADER,
-                                         RWITH_LIT("Ms-Echo-Reply")) != NULL;
+    x->has_echo =
+        x->is_echo_own || rwith__item_find(x, RWITH_IN_HEADER,
+                                           RWITH_LIT("Ms-Echo-Reply")) != NULL;
     x->effect.attempt = ++x->attempts;
     x->is_held = false;
     x->was_asked = false;
@@ -399,8 +399,8 @@ static int on_start(rwith_exchange *x, const struct event *ev)
     x->begin_ms = ev->now_ms;
     x->start_ms = ev->now_ms;
     x->epoch_s = ev->epoch_s;
-    x->echo_sent = rwith__item_is_own(&x->req, RWITH_IN_HEADER,
-                                      RWITH_LIT("Ms-Echo-Reply"), &own);
+    x->is_echo_own = rwith__item_is_own(&x->req, RWITH_IN_HEADER,
+                                        RWITH_LIT("Ms-Echo-Reply"), &own);
     err = rwith__item_add_always(x);
     if (err == RWITH_OK) {
         err = rwith__item_add_recalled(x, ev->epoch_s, &ignored);

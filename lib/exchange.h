@@ -96,8 +96,9 @@ struct rwith_exchange {
     unsigned waits;
     unsigned recalled;
     unsigned learned;
-    bool echo_sent; /* by us or by the client itself */
-    bool was_asked; /* for the values of the challenge at hand */
+    bool is_echo_own; /* the client itself sends an echo */
+    bool has_echo;    /* the last request had one */
+    bool was_asked;   /* for the values of the challenge at hand */
     bool has_settled;
     bool may_learn; /* the final response was a good one */
 

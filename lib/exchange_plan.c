@@ -375,7 +375,7 @@ static int setting_take(const struct maker *m, const rwith_setting *s,
         reason_add(x, &r, reason);
         return RWITH_OK;
     }
-    if (is_known || (is_echo && x->echo_sent) ||
+    if (is_known || (is_echo && x->has_echo) ||
         rwith__item_was_sent(x, s->in, s->name, s->value)) {
         m->plan->sent++;
     } else {
