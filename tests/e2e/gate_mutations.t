@@ -244,8 +244,9 @@ def judge(request, status, body, counts, wrong):
     sent = target[absolute.end():] if absolute else target
     if not sent.startswith(b"/"):
         # nginx gives an absolute form the path that it lacks, and leaves a
-        # fragment out where it writes the target itself.
+        # fragment and an empty query out where it writes the target itself.
         sent = b"/" + sent.split(b"#", 1)[0]
+        sent = sent[:-1] if sent == b"/?" else sent
     if seen != sent:
         wrong.append(("forwarded %r" % seen, request))
     got = [tuple(line.split(b": ", 1)) if b": " in line
