@@ -236,6 +236,7 @@ static int run_nginx(const rwith_gate *gate, rwith_instance *instance,
         .scheme = gate->listen_cert != NULL ? "https" : "http",
         .listener = listener,
         .conf = &conf,
+        .reads_files = true,
     };
     int status = 0;
 

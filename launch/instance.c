@@ -376,7 +376,8 @@ static int say_death(int status, bool was_ready)
 }
 
 /* nginx writes its process id when its configuration is good. */
-static int wait_until_ready(rwith_instance *instance, int *ret_signal)
+static int wait_until_ready(rwith_instance *instance,
+                            const rwith_instance_plan *plan, int *ret_signal)
 {
     char path[PATH_MAX];
     struct stat st;
@@ -388,7 +389,10 @@ static int wait_until_ready(rwith_instance *instance, int *ret_signal)
         int status;
 
         if (has_ended(instance, &status)) {
-            return say_death(status, false);
+            int death = say_death(status, false);
+
+            return WIFEXITED(status) && plan->reads_files ? RWITH_LAUNCH_FILE
+                                                          : death;
         }
         if (got == SIGTERM || got == SIGINT) {
             *ret_signal = got;
@@ -487,7 +491,7 @@ int rwith_instance_run(rwith_instance *instance,
     int status = start_nginx(instance, plan);
 
     if (status == 0) {
-        status = wait_until_ready(instance, &signal_number);
+        status = wait_until_ready(instance, plan, &signal_number);
     }
     if (status == 0) {
         instance->log.is_running = true;

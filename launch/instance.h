@@ -40,6 +40,8 @@ typedef struct rwith_instance_plan {
     const char *scheme; /* "http" or "https" */
     const rwith_listener *listener;
     const rwith_conf *conf;
+    bool reads_files; /* of the user: when nginx does not start, one of them
+                         is wrong */
 
     /* Look at the files and commands again; is_asked: by SIGHUP, else a
      * minute has passed.  NULL: SIGHUP is nginx's alone. */
