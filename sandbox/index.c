@@ -14,28 +14,60 @@ static const char page_head[] =
     "<html lang=\"en\">\n"
     "<head>\n"
     "<meta charset=\"utf-8\">\n"
-    "<meta name=\"viewport\" content=\"width=device-width\">\n"
+    "<meta name=\"viewport\" content=\"width=device-width, "
+    "initial-scale=1\">\n"
+    "<meta name=\"color-scheme\" content=\"light dark\">\n"
     "<title>retrywith sandbox</title>\n"
     "<style>\n"
-    ":root { color-scheme: light dark; --edge: #8884; --quiet: #888; }\n"
-    "body { font: 16px/1.5 system-ui, sans-serif; max-width: 52rem;\n"
-    "       margin: 2.5rem auto; padding: 0 1.25rem; }\n"
-    "h1 { font-size: 1.6rem; margin: 0; }\n"
-    "h1 small { font-weight: normal; color: var(--quiet); }\n"
-    "section { border-top: 1px solid var(--edge); padding: 1rem 0; }\n"
-    "h2 { font: 600 1rem ui-monospace, monospace; margin: 0; }\n"
-    "p { margin: .25rem 0 .5rem; }\n"
-    "pre { font: .85rem/1.5 ui-monospace, monospace; margin: 0;\n"
-    "      padding: .5rem .75rem; border: 1px solid var(--edge);\n"
-    "      border-radius: .35rem; white-space: pre-wrap;\n"
-    "      overflow-wrap: anywhere; }\n"
-    "a { color: inherit; }\n"
+    ":root { color-scheme: light dark; --paper: #f5f6f8; --card: #fff;\n"
+    "  --ink: #1b2230; --soft: #525d70; --line: #dde1e8; --well: #f5f6f8;\n"
+    "  --accent: #1d4fb8; --mark: #e6edfb; }\n"
+    "@media (prefers-color-scheme: dark) { :root { --paper: #11141a;\n"
+    "  --card: #1a1f28; --ink: #e6e9ef; --soft: #a7b1c1; --line: #2d3542;\n"
+    "  --well: #12161d; --accent: #8db4ff; --mark: #222d45; } }\n"
+    "* { box-sizing: border-box; }\n"
+    "body { margin: 0; background: var(--paper); color: var(--ink);\n"
+    "  font: 1rem/1.55 system-ui, -apple-system, \"Segoe UI\", Roboto,\n"
+    "  sans-serif; -webkit-text-size-adjust: 100%; }\n"
+    "main { max-width: 48rem; margin: 0 auto;\n"
+    "  padding: clamp(1.5rem, 5vh, 3.5rem) 1.25rem 4rem; }\n"
+    ".version { display: inline-block; margin: 0; padding: .15rem .7rem;\n"
+    "  border: 1px solid transparent; border-radius: 1rem;\n"
+    "  background: var(--mark); color: var(--accent); font-size: .8125rem;\n"
+    "  font-weight: 600; }\n"
+    "h1 { margin: .8rem 0 .4rem; line-height: 1.2;\n"
+    "  font-size: clamp(1.5rem, 1.2rem + 1.6vw, 2rem);\n"
+    "  letter-spacing: -.015em; }\n"
+    "p { margin: .25rem 0 .75rem; color: var(--soft); }\n"
+    ".lead { font-size: 1.0625rem; text-wrap: pretty; }\n"
+    "section { margin-top: 1rem; padding: 1.125rem 1.25rem 1.25rem;\n"
+    "  background: var(--card); border: 1px solid var(--line);\n"
+    "  border-radius: .75rem; }\n"
+    "h2, pre { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas,\n"
+    "  \"Liberation Mono\", monospace; }\n"
+    "h2 { margin: 0; font-size: 1rem; overflow-wrap: anywhere; }\n"
+    "pre { margin: 0; padding: .75rem 1rem; font-size: .8125rem;\n"
+    "  line-height: 1.6; background: var(--well); border-radius: .5rem;\n"
+    "  border: 1px solid var(--line); white-space: pre-wrap;\n"
+    "  overflow-wrap: anywhere; }\n"
+    "pre span { display: block; padding-left: 1.25em;\n"
+    "  text-indent: -1.25em; }\n"
+    "pre span + span { margin-top: .25rem; }\n"
+    "a { color: var(--accent); text-decoration: none; }\n"
+    "a:hover { text-decoration: underline; }\n"
+    ":focus-visible { outline: 3px solid var(--accent);\n"
+    "  outline-offset: 2px; border-radius: .2rem; }\n"
+    "@media (max-width: 30rem) { main { padding-left: 1rem;\n"
+    "  padding-right: 1rem; } section { padding: 1rem; } }\n"
     "</style>\n"
     "</head>\n"
     "<body>\n"
-    "<h1>retrywith sandbox <small>" RWITH_VERSION "</small></h1>\n"
-    "<p>" ABOUT "</p>\n"
-    "<p>The first line shows the refusal, the second gets through.</p>\n";
+    "<main>\n"
+    "<p class=\"version\">retrywith " RWITH_VERSION "</p>\n"
+    "<h1>Sandbox</h1>\n"
+    "<p class=\"lead\">" ABOUT "</p>\n"
+    "<p>Of each two lines the first shows the refusal, and the second gets "
+    "through.</p>\n";
 
 static void put_refused(struct rwith__text *text, rwith_slice base,
                         const struct rwith__sandbox_entry *entry)
@@ -84,13 +116,13 @@ void rwith__sandbox_index_html(struct rwith__text *text, rwith_slice base,
         rwith__text_html(text, rwith_slice_of(entries[i].path));
         rwith__text_puts(text, "</a></h2>\n<p>");
         rwith__text_html(text, rwith_slice_of(entries[i].wants));
-        rwith__text_puts(text, "</p>\n<pre>");
+        rwith__text_puts(text, "</p>\n<pre><span>");
         put_escaped(text, base, &entries[i], put_refused, rwith__text_html);
-        rwith__text_puts(text, "\n");
+        rwith__text_puts(text, "\n</span><span>");
         put_escaped(text, base, &entries[i], put_fetched, rwith__text_html);
-        rwith__text_puts(text, "</pre>\n</section>\n");
+        rwith__text_puts(text, "</span></pre>\n</section>\n");
     }
-    rwith__text_puts(text, "</body>\n</html>\n");
+    rwith__text_puts(text, "</main>\n</body>\n</html>\n");
 }
 
 void rwith__sandbox_index_json(struct rwith__text *text, rwith_slice base,
