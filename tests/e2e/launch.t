@@ -81,7 +81,8 @@ os.kill(box.children()[0], signal.SIGKILL)
 is_(box.wait(), 103, "nginx killed: exit status 103")
 like(box.err, r"retrywith: nginx was ended by signal 9", "nginx killed: said")
 is_(left(), [], "nginx killed: the folder is removed")
-ok(not accepts(box.port), "nginx killed: no worker goes on")
+ok(wait_for(lambda: not accepts(box.port), "the workers to end"),
+   "nginx killed: no worker goes on")
 box = server("sandbox", "--listen", "127.0.0.1:0")
 master = box.children()[0]
 box.signal(signal.SIGKILL)
