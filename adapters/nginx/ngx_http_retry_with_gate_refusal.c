@@ -109,6 +109,7 @@ ngx_http_retry_with_gate_describe(ngx_http_request_t *r,
     }
 
     refusal->reason = ngx_http_retry_with_gate_slice(&ctx->conf->reason);
+    refusal->cors = ngx_http_retry_with_gate_slice(&ctx->conf->cors);
     refusal->has_body = ctx->has_body;
 
     return NGX_OK;
