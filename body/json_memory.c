@@ -92,8 +92,15 @@ void rwith__json_memory_init(rwith_json_memory *memory, const rwith_alloc *mem,
 
 void rwith__json_memory_clear(rwith_json_memory *memory)
 {
-    while (memory->blocks != NULL) {
-        json_free(memory, memory->blocks + 1);
+    struct json_block *block = memory->blocks;
+
+    memory->blocks = NULL;
+    while (block != NULL) {
+        struct json_block *next = block->next;
+
+        memory->used -= block->size;
+        give(memory->mem, block);
+        block = next;
     }
 }
 

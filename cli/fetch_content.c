@@ -12,7 +12,7 @@
 
 bool rwith_fetch_text_add(rwith_fetch_text *text, const void *bytes, size_t len)
 {
-    if (text->len + len + 1 > text->cap) {
+    if (text->ptr == NULL || text->len + len + 1 > text->cap) {
         size_t cap = text->cap > 0 ? text->cap : 256;
 
         while (cap < text->len + len + 1) {
@@ -23,7 +23,7 @@ bool rwith_fetch_text_add(rwith_fetch_text *text, const void *bytes, size_t len)
             rwith_complain("out of memory");
             return false;
         }
-        if (text->len > 0) {
+        if (text->ptr != NULL) {
             memcpy(grown, text->ptr, text->len);
             rwith_wipe(text->ptr, text->len);
         }

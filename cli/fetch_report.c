@@ -92,8 +92,8 @@ static void report_transport(rwith_fetch *f, const rwith_curl_result *result)
 {
     static const char *const limits[] = {
         [RWITH_CURL_LIMIT_NONE] = NULL,
-        [RWITH_CURL_LIMIT_HEAD_SIZE] = "the response's head is longer than "
-                                       "is read here",
+        [RWITH_CURL_LIMIT_HEAD_SIZE] =
+            "the response's head is longer than is read here",
         [RWITH_CURL_LIMIT_HEAD_TIME] = "the origin did not answer in time",
         [RWITH_CURL_LIMIT_IDLE_TIME] = "the answer came to a halt",
         [RWITH_CURL_LIMIT_TIME] = "--max-time is over",

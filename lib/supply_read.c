@@ -268,7 +268,7 @@ static int entry_read(struct reading *r, const struct place *place)
     if (r->at < r->line.word_count) {
         return unexpected(r, "\"send always\" or the end of the line");
     }
-    if (entry.kind == RWITH_SUPPLY_LITERAL) {
+    if (entry.kind == RWITH_SUPPLY_LITERAL && entry.source_count > 0) {
         literal = entry.source[0];
         entry.source = NULL;
         entry.source_count = 0;
