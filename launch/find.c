@@ -80,25 +80,37 @@ static bool own_folder(char path[PATH_MAX])
     return true;
 }
 
+/* Beside the command: where it was built, or installed, wherever that was
+ * moved to. */
+static bool try_beside(char path[PATH_MAX])
+{
+    static const char *const places[] = {
+        "../modules/" MODULE,
+        "../" RWITH_LIBDIR_NAME "/retrywith/" MODULE,
+    };
+    char folder[PATH_MAX];
+    char beside[PATH_MAX];
+
+    if (!own_folder(folder)) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        if (try_file(folder, strlen(folder), places[i], R_OK, beside)) {
+            return try_named(beside, R_OK, path);
+        }
+    }
+    return false;
+}
+
 bool rwith_find_module(const char *told, char path[PATH_MAX])
 {
     const char *named = told != NULL ? told : getenv("RETRYWITH_MODULE");
-    char folder[PATH_MAX];
 
     if (named != NULL) {
         return try_named(named, R_OK, path);
     }
-    if (own_folder(folder) &&
-        try_file(folder, strlen(folder), "../modules/" MODULE, R_OK, path)) {
-        char *real = realpath(path, NULL);
-
-        if (real != NULL) {
-            snprintf(path, PATH_MAX, "%s", real);
-            free(real);
-        }
-        return true;
-    }
-    return try_list(RWITH_LIBDIR, "retrywith/" MODULE, R_OK, path);
+    return try_beside(path) ||
+           try_list(RWITH_LIBDIR, "retrywith/" MODULE, R_OK, path);
 }
 
 bool rwith_find_authorities(char path[PATH_MAX])

@@ -10,8 +10,8 @@
 /* nginx: RETRYWITH_NGINX, then PATH, then the usual folders of servers. */
 bool rwith_find_nginx(char path[PATH_MAX]);
 
-/* The module: as told (may be NULL), RETRYWITH_MODULE, ../modules beside the
- * command, then the folder that it is installed to. */
+/* The module: as told (may be NULL), RETRYWITH_MODULE, ../modules or the
+ * library folder beside the command, then the one that it is installed to. */
 bool rwith_find_module(const char *told, char path[PATH_MAX]);
 
 /* The certificates that this machine trusts, in one file: SSL_CERT_FILE as
