@@ -237,6 +237,7 @@ static int run_nginx(const rwith_gate *gate, rwith_instance *instance,
         .listener = listener,
         .conf = &conf,
         .reads_files = true,
+        .handover_fd = -1,
     };
     int status = 0;
 
@@ -262,7 +263,7 @@ static int run_nginx(const rwith_gate *gate, rwith_instance *instance,
 
 static int run(const rwith_gate *gate)
 {
-    rwith_instance instance = { .log_fd = -1, .signal_fd = -1 };
+    rwith_instance instance = RWITH_INSTANCE_NONE;
     rwith_listener listener = { .fd = -1 };
     int status =
         rwith_listener_open(gate->listen, gate->print_config, &listener);

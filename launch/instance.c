@@ -14,10 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
-#include <grp.h>
 #include <poll.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,12 +28,8 @@
 
 #define READY_WITHIN_MS   20000 /* nginx reads its configuration and starts */
 #define LOOK_EVERY_MS     4     /* for the sign that it has */
-#define REFRESH_MS        60000
-#define CONNECTIONS_MAX   4096 /* of a worker */
-#define CONNECTIONS_SPARE 12   /* descriptors that are no connections */
-
-/* What an unprivileged worker is called when root starts us. */
-#define WORKER_USER "nobody"
+#define CONNECTIONS_MAX   4096  /* of a worker */
+#define CONNECTIONS_SPARE 12    /* descriptors that are no connections */
 
 static int64_t monotonic_ms(void)
 {
@@ -46,88 +39,12 @@ static int64_t monotonic_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* --- the folder ----------------------------------------------------------- */
-
-/* May others go through every folder down to that one? */
-static bool is_open_to_others(const char *folder)
-{
-    char path[PATH_MAX];
-    struct stat st;
-
-    if (realpath(folder, path) == NULL) {
-        return false;
-    }
-    for (;;) {
-        if (stat(path, &st) != 0 || (st.st_mode & S_IXOTH) == 0) {
-            return false;
-        }
-        char *slash = strrchr(path, '/');
-        if (slash == NULL || path[1] == '\0') {
-            return true;
-        }
-        slash[slash == path] = '\0';
-    }
-}
-
-/* Root's workers are nobody's, if they can reach their folder. */
-static void choose_user(rwith_instance *instance, const char *parent)
-{
-    const struct passwd *entry;
-    const struct group *group;
-
-    if (geteuid() != 0) {
-        return;
-    }
-    snprintf(instance->user, sizeof(instance->user), "root");
-    entry = getpwnam(WORKER_USER);
-    group = entry != NULL ? getgrgid(entry->pw_gid) : NULL;
-    if (group == NULL || !is_open_to_others(parent)) {
-        rwith_say("started by root, and user %s cannot reach %s: the workers "
-                  "run as root; set TMPDIR, or start it as another user",
-                  WORKER_USER, parent);
-    } else if (chown(instance->folder, entry->pw_uid, entry->pw_gid) == 0) {
-        snprintf(instance->user, sizeof(instance->user), "%s %s", WORKER_USER,
-                 group->gr_name);
-    }
-}
-
-static int make_folder(rwith_instance *instance)
-{
-    const char *parent = getenv("TMPDIR");
-
-    if (parent == NULL || parent[0] != '/') {
-        parent = "/tmp";
-    }
-    int len = snprintf(instance->folder, sizeof(instance->folder),
-                       "%s/retrywith-XXXXXX", parent);
-    if (len < 0 || (size_t)len >= sizeof(instance->folder) ||
-        mkdtemp(instance->folder) == NULL) {
-        rwith_say("no folder for temporary files in %s (%s), set TMPDIR to "
-                  "one that can be written",
-                  parent, strerror(errno));
-        instance->folder[0] = '\0';
-        return RWITH_LAUNCH_LIMIT;
-    }
-    choose_user(instance, parent);
-    return 0;
-}
-
-static int remove_entry(const char *path, const struct stat *st, int type,
-                        struct FTW *where)
-{
-    (void)st;
-    (void)type;
-    (void)where;
-    remove(path);
-    return 0;
-}
-
 int rwith_instance_open(rwith_instance *instance, const char *module,
                         bool dry_run)
 {
     sigset_t ours;
 
-    *instance = (rwith_instance){ .log_fd = -1, .signal_fd = -1 };
+    *instance = (rwith_instance)RWITH_INSTANCE_NONE;
     if (!rwith_find_nginx(instance->nginx)) {
         rwith_say("nginx was not found, install the package nginx or say "
                   "where it is in RETRYWITH_NGINX");
@@ -149,21 +66,19 @@ int rwith_instance_open(rwith_instance *instance, const char *module,
     sigaddset(&ours, SIGHUP);
     sigaddset(&ours, SIGCHLD);
     signal(SIGPIPE, SIG_IGN);
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
     sigprocmask(SIG_BLOCK, &ours, &instance->old_mask);
     instance->signal_fd = signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK);
     if (instance->signal_fd < 0) {
         rwith_say("signals cannot be waited for: %s", strerror(errno));
         return RWITH_LAUNCH_LIMIT;
     }
-    return make_folder(instance);
+    return rwith_folder_make(&instance->folder);
 }
 
 void rwith_instance_close(rwith_instance *instance)
 {
-    if (instance->folder[0] != '\0') {
-        nftw(instance->folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
-        instance->folder[0] = '\0';
-    }
+    rwith_folder_remove(&instance->folder);
     if (instance->log_fd >= 0) {
         close(instance->log_fd);
     }
@@ -196,8 +111,8 @@ void rwith_instance_put_head(const rwith_instance *instance, rwith_conf *conf,
                    "# written by retrywith %r " RWITH_VERSION "\n"
                    "load_module %s;\n",
                    word, instance->module);
-    if (instance->user[0] != '\0') {
-        rwith_conf_put(conf, "user %r;\n", instance->user);
+    if (instance->folder.user[0] != '\0') {
+        rwith_conf_put(conf, "user %r;\n", instance->folder.user);
     }
     rwith_conf_put(conf,
                    "daemon off;\n"
@@ -233,7 +148,7 @@ void rwith_instance_put_head(const rwith_instance *instance, rwith_conf *conf,
 static bool write_conf(const rwith_instance *instance, const rwith_conf *conf,
                        char path[PATH_MAX])
 {
-    snprintf(path, PATH_MAX, "%s/nginx.conf", instance->folder);
+    snprintf(path, PATH_MAX, "%s/nginx.conf", instance->folder.path);
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     bool is_whole =
         fd >= 0 && write(fd, conf->text, conf->len) == (ssize_t)conf->len;
@@ -247,8 +162,33 @@ static bool write_conf(const rwith_instance *instance, const rwith_conf *conf,
     return is_whole;
 }
 
+/* In the child: nginx has the descriptors that it is told of, and not what
+ * whoever started us left open. */
+static void close_others(const rwith_instance_plan *plan)
+{
+    int kept[] = { plan->listener->fd, plan->handover_fd };
+    int low = kept[0] < kept[1] ? kept[0] : kept[1];
+    int high = kept[0] < kept[1] ? kept[1] : kept[0];
+    unsigned next = STDERR_FILENO + 1;
+
+    if (low >= (int)next) {
+        if (low > (int)next) {
+            close_range(next, (unsigned)low - 1, 0);
+        }
+        next = (unsigned)low + 1;
+    }
+    if (high > (int)next) {
+        close_range(next, (unsigned)high - 1, 0);
+    }
+    if (high >= (int)next) {
+        next = (unsigned)high + 1;
+    }
+    close_range(next, ~0U, 0);
+}
+
 /* In the child: becomes nginx. */
-static _Noreturn void become_nginx(const rwith_instance *instance, char *conf,
+static _Noreturn void become_nginx(const rwith_instance *instance,
+                                   const rwith_instance_plan *plan, char *conf,
                                    int log_fd, pid_t parent)
 {
     char folder[PATH_MAX];
@@ -263,7 +203,7 @@ static _Noreturn void become_nginx(const rwith_instance *instance, char *conf,
                      NULL };
     int null = open("/dev/null", O_RDWR);
 
-    snprintf(folder, sizeof(folder), "%s/", instance->folder);
+    snprintf(folder, sizeof(folder), "%s/", instance->folder.path);
     snprintf(nginx, sizeof(nginx), "%s", instance->nginx);
 
     /* A group of its own: Ctrl-C is ours to pass on, in its own words. */
@@ -273,9 +213,10 @@ static _Noreturn void become_nginx(const rwith_instance *instance, char *conf,
     signal(SIGPIPE, SIG_DFL);
     if (getppid() == parent && null >= 0 && dup2(null, 0) == 0 &&
         dup2(log_fd, 1) == 1 && dup2(log_fd, 2) == 2) {
+        close_others(plan);
         execv(nginx, argv);
     }
-    dprintf(log_fd, "%s cannot be run: %s\n", nginx, strerror(errno));
+    dprintf(STDERR_FILENO, "%s cannot be run: %s\n", nginx, strerror(errno));
     _exit(127);
 }
 
@@ -297,10 +238,15 @@ static int start_nginx(rwith_instance *instance,
         return RWITH_LAUNCH_LIMIT;
     }
     instance->log_fd = ends[0];
+    /* nginx drops a line rather than wait for us while a command runs. */
     fcntl(ends[0], F_SETFL, O_NONBLOCK);
+    fcntl(ends[1], F_SETFL, O_NONBLOCK);
     instance->pid = fork();
     if (instance->pid == 0) {
-        become_nginx(instance, conf, ends[1], parent);
+        become_nginx(instance, plan, conf, ends[1], parent);
+    }
+    if (instance->pid > 0) {
+        setpgid(instance->pid, instance->pid); /* whoever of us is first */
     }
     close(ends[1]);
     unsetenv("NGINX");
@@ -345,15 +291,28 @@ static int wait_for_event(rwith_instance *instance, int timeout_ms)
     return 0;
 }
 
-/* Has nginx ended?  Then *ret_status is waitpid's. */
+/* Nobody of nginx goes on: workers that lost their master would, without
+ * end.  They are ours to wait for then. */
+static void end_group(pid_t pid)
+{
+    kill(-pid, SIGKILL);
+    while (waitpid(-pid, NULL, 0) > 0 || errno == EINTR) {
+    }
+}
+
+/* Has nginx ended?  Then *ret_status is waitpid's.  What else has ended was
+ * left by nginx or by a command. */
 static bool has_ended(rwith_instance *instance, int *ret_status)
 {
-    if (instance->pid == 0 ||
-        waitpid(instance->pid, ret_status, WNOHANG) != instance->pid) {
-        return false;
-    }
-    /* Workers that lost their master would go on without end. */
-    kill(-instance->pid, SIGKILL);
+    pid_t got;
+
+    do {
+        got = waitpid(-1, ret_status, WNOHANG);
+        if (got <= 0) {
+            return false;
+        }
+    } while (got != instance->pid);
+    end_group(instance->pid);
     instance->pid = 0;
     if (instance->log_fd >= 0) {
         drain_log(instance);
@@ -375,7 +334,8 @@ static int say_death(int status, bool was_ready)
     return RWITH_LAUNCH_LIMIT;
 }
 
-/* nginx writes its process id when its configuration is good. */
+/* nginx writes its process id when its configuration is good.  *ret_signal is
+ * what came before that: an end comes first. */
 static int wait_until_ready(rwith_instance *instance,
                             const rwith_instance_plan *plan, int *ret_signal)
 {
@@ -383,7 +343,7 @@ static int wait_until_ready(rwith_instance *instance,
     struct stat st;
     int64_t end = monotonic_ms() + READY_WITHIN_MS;
 
-    snprintf(path, sizeof(path), "%s/nginx.pid", instance->folder);
+    snprintf(path, sizeof(path), "%s/nginx.pid", instance->folder.path);
     while (monotonic_ms() < end) {
         int got = wait_for_event(instance, LOOK_EVERY_MS);
         int status;
@@ -397,6 +357,9 @@ static int wait_until_ready(rwith_instance *instance,
         if (got == SIGTERM || got == SIGINT) {
             *ret_signal = got;
             return 0;
+        }
+        if (got == SIGHUP) {
+            *ret_signal = got;
         }
         if (stat(path, &st) == 0 && st.st_size > 0) {
             return 0;
@@ -437,21 +400,21 @@ static int stay(rwith_instance *instance, const rwith_instance_plan *plan,
                 int first_signal)
 {
     unsigned end_count = 0;
-    int64_t next = monotonic_ms() + REFRESH_MS;
+    int64_t next = monotonic_ms() + plan->refresh_ms;
     int status;
 
     pass_signal(instance, plan, first_signal, &end_count);
     for (;;) {
         int64_t left = next - monotonic_ms();
-        int timeout = plan->refreshes_by_time ? (left > 0 ? (int)left : 0) : -1;
+        int timeout = plan->refresh_ms > 0 ? (left > 0 ? (int)left : 0) : -1;
         int got = wait_for_event(instance, timeout);
 
         if (has_ended(instance, &status)) {
             return end_count > 0 ? 0 : say_death(status, true);
         }
         pass_signal(instance, plan, got, &end_count);
-        if (plan->refreshes_by_time && monotonic_ms() >= next) {
-            next = monotonic_ms() + REFRESH_MS;
+        if (plan->refresh_ms > 0 && monotonic_ms() >= next) {
+            next = monotonic_ms() + plan->refresh_ms;
             if (end_count == 0) {
                 refresh(instance, plan, false);
             }
@@ -475,11 +438,8 @@ static void say_ready(const rwith_instance_plan *plan)
 
 static void end_nginx(rwith_instance *instance)
 {
-    int status;
-
     if (instance->pid > 0) {
-        kill(-instance->pid, SIGKILL);
-        waitpid(instance->pid, &status, 0);
+        end_group(instance->pid);
         instance->pid = 0;
     }
 }
@@ -495,10 +455,10 @@ int rwith_instance_run(rwith_instance *instance,
     }
     if (status == 0) {
         instance->log.is_running = true;
-        if (signal_number == 0) {
+        if (signal_number == 0 || signal_number == SIGHUP) {
             say_ready(plan);
+            status = stay(instance, plan, signal_number);
         }
-        status = stay(instance, plan, signal_number);
     }
     end_nginx(instance);
     return status;

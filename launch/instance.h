@@ -8,12 +8,14 @@
 #define RWITH_LAUNCH_INSTANCE_H
 
 #include <launch/conf.h>
+#include <launch/folder.h>
 #include <launch/listener.h>
 #include <launch/nginx_log.h>
 
 #include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /* What a refresh found. */
@@ -24,16 +26,21 @@ typedef enum rwith_refresh {
 } rwith_refresh;
 
 typedef struct rwith_instance {
-    char folder[PATH_MAX / 2]; /* "" : none */
+    rwith_folder folder;
     char nginx[PATH_MAX];
     char module[PATH_MAX];
-    char user[64]; /* whom the workers run as; "": as we do */
-    pid_t pid;     /* 0: not running */
-    int log_fd;    /* what nginx says */
+    pid_t pid;  /* 0: not running */
+    int log_fd; /* what nginx says */
     int signal_fd;
     sigset_t old_mask;
     rwith_nginx_log log;
 } rwith_instance;
+
+/* One that was not opened, or is closed. */
+#define RWITH_INSTANCE_NONE                                                    \
+    {                                                                          \
+        .folder = { .lock_fd = -1 }, .log_fd = -1, .signal_fd = -1             \
+    }
 
 typedef struct rwith_instance_plan {
     const char *word;   /* "relay" */
@@ -43,10 +50,12 @@ typedef struct rwith_instance_plan {
     bool reads_files; /* of the user: when nginx does not start, one of them
                          is wrong */
 
-    /* Look at the files and commands again; is_asked: by SIGHUP, else a
-     * minute has passed.  NULL: SIGHUP is nginx's alone. */
+    int handover_fd; /* nginx reads it too; -1: there is none */
+
+    /* Look at the files and commands again; is_asked: by SIGHUP, else its
+     * time has come.  NULL: SIGHUP is nginx's alone. */
     rwith_refresh (*refresh)(void *user, bool is_asked);
-    bool refreshes_by_time;
+    int64_t refresh_ms; /* how often; 0: when asked */
     void *user;
 } rwith_instance_plan;
 

@@ -328,7 +328,8 @@ static int run_nginx(struct life *life, rwith_instance *instance,
         .listener = listener,
         .conf = &conf,
         .refresh = refresh,
-        .refreshes_by_time = true,
+        .refresh_ms = RWITH_COMMAND_EVERY_MS,
+        .handover_fd = life->handover.fd,
         .user = life,
     };
 
@@ -343,7 +344,7 @@ static int run_nginx(struct life *life, rwith_instance *instance,
 
 static int run(struct life *life)
 {
-    rwith_instance instance = { .log_fd = -1, .signal_fd = -1 };
+    rwith_instance instance = RWITH_INSTANCE_NONE;
     rwith_listener listener = { .fd = -1 };
     bool is_new;
     int status = rwith_handover_open(&life->handover);

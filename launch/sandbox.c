@@ -74,6 +74,7 @@ static int run(const rwith_sandbox_server *server, rwith_instance *instance,
         .scheme = server->listen_cert != NULL ? "https" : "http",
         .listener = listener,
         .conf = &conf,
+        .handover_fd = -1,
     };
     int status = 0;
 
@@ -94,7 +95,7 @@ static int run(const rwith_sandbox_server *server, rwith_instance *instance,
 
 int rwith_sandbox_run(const rwith_sandbox_server *server)
 {
-    rwith_instance instance = { .log_fd = -1, .signal_fd = -1 };
+    rwith_instance instance = RWITH_INSTANCE_NONE;
     rwith_listener listener = { .fd = -1 };
     int status = check(server);
 

@@ -32,8 +32,10 @@ like(box.ready, r"^retrywith: sandbox listening on http://127\.0\.0\.1:\d+$",
      "one line when it is ready")
 is_(curl("-si", box.url + "/plain/x").status, 200, "it answers at once")
 is_(len(left()), 1, "it has one folder")
-is_(oct(os.stat(temp + "/" + left()[0]).st_mode & 0o777), "0o700",
-    "that is its own")
+mine = os.stat(temp + "/" + left()[0])
+is_((mine.st_uid, oct(mine.st_mode & 0o777)),
+    (os.geteuid(), "0o711" if os.geteuid() == 0 else "0o700"),
+    "that is its own; root's workers may pass through it")
 is_(box.err, "", "nothing else is said")
 master = box.children()[0]
 box.signal(signal.SIGTERM)
@@ -91,8 +93,37 @@ wait_for(lambda: not os.path.exists("/proc/%d" % master) or
          " Z " in open("/proc/%d/stat" % master).read(),
          "nginx to end with its parent")
 ok(not accepts(box.port), "killed itself: no nginx goes on")
+old = left()
+is_(len(old), 1, "killed itself: its folder is left")
+box = server("sandbox", "--listen", "127.0.0.1:0")
+is_(len(left()), 2, "one that may still be made is left alone")
+held = [name for name in left() if name not in old]
 for name in left():
-    shutil.rmtree(temp + "/" + name)
+    os.utime(temp + "/" + name, (1, 1))
+os.makedirs(temp + "/retrywith-mine99")
+os.makedirs(temp + "/retrywith-not-ours")
+os.symlink(scratch, temp + "/retrywith-link99")
+for name in ("mine99", "not-ours"):
+    os.utime(temp + "/retrywith-" + name, (1, 1))
+if os.geteuid() == 0:
+    os.chown(temp + "/retrywith-mine99", 65534, 65534)
+second = server("sandbox", "--listen", "127.0.0.1:0")
+kept = [n for n in ("retrywith-mine99",) if os.geteuid() == 0]
+is_(sorted(n for n in left() if n in old), [],
+    "the next start removes what was left")
+is_(sorted(n for n in held + ["retrywith-mine99", "retrywith-not-ours",
+                              "retrywith-link99"] if n in left()),
+    sorted(held + kept + ["retrywith-not-ours", "retrywith-link99"]),
+    "and nothing that is in use, another user's, or of another name")
+is_(curl("-si", box.url + "/plain/x").status, 200, "the other one runs on")
+ok(os.path.isdir(scratch), "no link is followed")
+second.stop()
+box.stop()
+for name in left():
+    if os.path.islink(temp + "/" + name):
+        os.unlink(temp + "/" + name)
+    else:
+        shutil.rmtree(temp + "/" + name)
 
 # --- unix sockets ---------------------------------------------------------------
 path = scratch + "/a.sock"
