@@ -418,8 +418,7 @@ bool rwith_multistatus_applies(rwith_slice method, unsigned status,
         !rwith_slice_equal_nocase(content_encoding, RWITH_LIT("identity"))) {
         return false;
     }
-    return is_xml &&
-           (!rwith__media_parameter(content_type, RWITH_LIT("charset"),
-                                    &charset) ||
-            is_utf8_name(charset));
+    return is_xml && (!rwith__media_parameter(content_type,
+                                              RWITH_LIT("charset"), &charset) ||
+                      is_utf8_name(charset));
 }

@@ -2,6 +2,8 @@
  * Runs one command for its output.  Which command, and what becomes of the
  * output, is the caller's.
  */
+#define _GNU_SOURCE
+
 #include <launch/command.h>
 
 #include <launch/values.h>
@@ -157,9 +159,7 @@ static void child_run(const char *path, char **argv, char **env, int out)
         dup2(out, STDOUT_FILENO) < 0) {
         _exit(127);
     }
-    for (int fd = 3; fd < 256; fd++) {
-        close(fd);
-    }
+    close_range(STDERR_FILENO + 1, ~0U, 0);
     execve(path, argv, env);
     _exit(127);
 }

@@ -82,12 +82,12 @@ static const struct scope_row {
       "POST", "/a/b", false },
     { "body: another path", RWITH_SCOPE_PATH, RWITH_IN_BODY, "POST", "/a/b",
       "POST", "/a/c", false },
-    { "path: no path at all", RWITH_SCOPE_PATH, RWITH_IN_HEADER, "OPTIONS",
-      "*", "GET", "/a", false },
-    { "path: a line break", RWITH_SCOPE_PATH, RWITH_IN_HEADER, "GET",
-      "/a\nb/c", "GET", "/a\nb/c", false },
-    { "query: no method", RWITH_SCOPE_PATH, RWITH_IN_QUERY, "a b", "/a",
-      "a b", "/a", false },
+    { "path: no path at all", RWITH_SCOPE_PATH, RWITH_IN_HEADER, "OPTIONS", "*",
+      "GET", "/a", false },
+    { "path: a line break", RWITH_SCOPE_PATH, RWITH_IN_HEADER, "GET", "/a\nb/c",
+      "GET", "/a\nb/c", false },
+    { "query: no method", RWITH_SCOPE_PATH, RWITH_IN_QUERY, "a b", "/a", "a b",
+      "/a", false },
     { "request: never", RWITH_SCOPE_REQUEST, RWITH_IN_HEADER, "GET", "/a",
       "GET", "/a", false },
 };
@@ -428,8 +428,8 @@ static const struct bad_row {
       3, 0 },
     { "a short key", "retrywith-recall 1\nkey 00\n", 2, 5 },
     { "more behind",
-      "retrywith-recall 1\norigin http://h\nwant header X used 1 secret\n",
-      3, 22 },
+      "retrywith-recall 1\norigin http://h\nwant header X used 1 secret\n", 3,
+      22 },
 };
 
 static void check_bad(void)
