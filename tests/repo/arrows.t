@@ -27,26 +27,71 @@ FOREIGN = {
     r"openssl/": {"adapters/nginx"},
 }
 
-seen = 0
+
+
+def home(name, header, is_quoted):
+    """The project's file that is meant; None: it is the system's."""
+    places = [os.path.dirname(name)] if is_quoted else []
+    for place in places + ["", "include"]:
+        path = os.path.normpath(os.path.join(place, header))
+        if os.path.isfile(ROOT + "/" + path):
+            return path
+    return None
+
+
+def wrong(folder, allowed, header, path):
+    """Why a file of that folder may not include it, or None."""
+    if path is None:
+        for pattern, homes in FOREIGN.items():
+            if re.match(pattern, header) and folder not in homes:
+                return "that is for " + ", ".join(sorted(homes))
+        return None
+    if path == "include/retrywith/curl.h":
+        return None if folder in ("adapters/curl", "cli") else \
+            "the libcurl driver"
+    where = os.path.dirname(path)
+    if where in allowed | {folder, "include/retrywith"}:
+        return None
+    return "no arrow runs to " + (where or "there")
+
+
+seen = {}
 for folder, allowed in MAY.items():
     for name in tracked(folder + "/*.c", folder + "/*.h"):
         if os.path.dirname(name) != folder:
             continue
         for kind, header in re.findall(
                 r'(?m)^\s*#\s*include\s*(["<])([^">]+)[">]', text(name)):
-            seen += 1
-            if kind == '"' and "/" in header:
-                where = os.path.dirname(header)
-                ok(where == folder or where in allowed,
-                   "%s may include %s" % (name, header)) \
-                    if where != folder and where not in allowed else None
-            if header == "retrywith/curl.h" and folder not in (
-                    "adapters/curl", "cli"):
-                ok(False, "%s includes the libcurl driver" % name)
-            for pattern, homes in FOREIGN.items():
-                if re.match(pattern, header) and folder not in homes:
-                    ok(False, "%s may include <%s>" % (name, header))
-ok(seen > 100, "includes were read", seen)
+            path = home(name, header, kind == '"')
+            if path is not None:
+                seen[folder] = seen.get(folder, 0) + 1
+            why = wrong(folder, allowed, header, path)
+            if why is not None:
+                ok(False, "%s includes %s" % (name, header), why)
+is_(sorted(f for f in MAY if seen.get(f, 0) < 5), [],
+    "includes of every folder were read")
+
+# The rule itself is watched: what it must find, by every way of writing it.
+for folder, header, is_quoted in (
+        ("lib", "body/facts.h", True), ("lib", "body/facts.h", False),
+        ("lib", "../body/facts.h", True), ("cli", "sandbox/sandbox.h", False),
+        ("launch", "../cli/option.h", True), ("body", "yaml.h", False),
+        ("adapters/curl", "../../launch/file.h", True),
+        ("lib", "../tests/unit/tap.h", True),
+        ("body", "retrywith/curl.h", False)):
+    path = home(folder + "/x.c", header, is_quoted)
+    ok(wrong(folder, MAY[folder], header, path) is not None,
+       "%s in %s would be found" % (header, folder), path)
+
+linked = {l.split()[-1] for l in
+          run("nm", RELEASE + "/bin/retrywith").out.splitlines()}
+sandbox = {l.split()[-1] for l in
+           run("nm", "-g", "--defined-only",
+               RELEASE + "/lib/librwith_sandbox.a").out.splitlines()
+           if len(l.split()) == 3}
+ok(len(linked) > 300 and len(sandbox) > 1, "symbols were read",
+   (len(linked), len(sandbox)))
+is_(sorted(linked & sandbox), [], "the command has no sandbox in it")
 
 bad = [n for n in tracked("*") if re.search(
     r"(^|/)(utils?|common|misc|helpers?|stuff)(/|\.[ch]$)", n)]

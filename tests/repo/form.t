@@ -53,6 +53,12 @@ for line in run("pmccabe", *[ROOT + "/" + n for n in sources]).out.split("\n"):
                                                    length))
 ok(seen > 300, "functions were measured", seen)
 
+programs = [n for n in tracked("tests/*.t", ".ci/*", "tools/*", "bench/*")
+            if open(ROOT + "/" + n, "rb").read(2) == b"#!"]
+ok(len(programs) > 40, "programs were found", len(programs))
+is_([n for n in programs if not os.access(ROOT + "/" + n, os.X_OK)], [],
+    "each can be run")
+
 shell = [n for n in tracked("*") if not n.endswith((".c", ".h", ".py", ".t"))
          and os.path.isfile(ROOT + "/" + n)
          and open(ROOT + "/" + n, "rb").read(20).startswith(b"#!/bin/sh")]
