@@ -103,8 +103,10 @@ def compare(title, peers, path, base, rounds, seconds, script=None,
         wrk(peer.url + path, 1, connections, script)
         if watch:
             watch.wait()
-            print(run("perf", "report", "-i", scratch + "/perf.data",
-                      "--stdio", "--percent-limit", "0.3").out)
+            for sort in ("dso", "dso,symbol"):
+                print(run("perf", "report", "-i", scratch + "/perf.data",
+                          "--stdio", "--sort", sort, "--percent-limit",
+                          "0.2").out)
     for _ in range(rounds):
         for peer in peers:
             pin(peer.process, PROXY_CORE)

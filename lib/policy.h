@@ -20,47 +20,46 @@
 
 #define RWITH__NODE_NONE UINT32_MAX
 
-/* One place in the tree of segments. */
-struct rwith__policy_node {
-    uint32_t parameter;  /* child for a whole parameter, or NONE */
-    uint32_t rest;       /* child for any rest, or NONE */
-    uint32_t patterns;   /* first of pattern_count, more literal bytes first */
-    uint32_t operations; /* first of operation_count */
-    uint16_t pattern_count;
-    uint16_t operation_count;
-    bool has_concrete; /* some child is found by its text */
-};
+#define RWITH__NODE_FREE UINT16_MAX
+#define RWITH__LINE      64 /* bytes of a line of cache */
 
-#define RWITH__SLOT_TEXT_MAX 16
+#define RWITH__KEY_LEN 16 /* bytes of a segment that are compared as numbers   \
+                           */
+
+/* A segment: its first bytes as two numbers, zeros behind; and a hash. */
+struct rwith__policy_key {
+    uint64_t words[2];
+    uint32_t hash;
+};
 
 /*
- * A concrete child, in a hash table over all nodes.  Half a line of cache
- * each: a text that is short enough lies in its slot.
+ * One place in the tree of segments, a line of cache with the segment that
+ * leads here.  The concrete children of a node are a hash table of their
+ * own: 1 << table_bits nodes from "table" on.
  */
-struct rwith__policy_slot {
-    uint32_t hash;
-    uint32_t parent;
-    uint32_t child; /* NONE: the slot is free */
-    uint32_t len;
+struct rwith__policy_node {
+    uint64_t words[2];  /* of the segment */
+    uint32_t table;     /* first concrete child, or NONE */
+    uint32_t parameter; /* child for a whole parameter, or NONE */
+    uint32_t rest;      /* child for any rest, or NONE */
+    uint32_t patterns;  /* first of pattern_count, more literal bytes first */
+    uint32_t pattern_count;
+    uint32_t operations; /* first of operation_count */
+    uint16_t len;        /* of the segment; FREE: a free place in a table */
+    uint8_t operation_count;
+    uint8_t table_bits;
     union {
-        char text[RWITH__SLOT_TEXT_MAX];
-        uint32_t at; /* in the bytes, of a longer one */
-    } where;
+        char text[20]; /* of the segment, behind the words */
+        uint32_t at;   /* in the bytes, where it does not fit */
+    } tail;
 };
-
-/* The text of a slot. */
-static inline const char *rwith__policy_slot_text(
-    const struct rwith__policy_slot *slot, const char *bytes)
-{
-    return slot->len <= RWITH__SLOT_TEXT_MAX ? slot->where.text
-                                             : bytes + slot->where.at;
-}
 
 /* A child for a segment with parameters and literal text. */
 struct rwith__policy_pattern {
     uint32_t child;
     uint32_t at; /* in the bytes, as in a shape */
     uint32_t len;
+    uint32_t prefix_len; /* literal bytes before the first parameter */
 };
 
 /* An operation at a node. */
@@ -84,6 +83,7 @@ struct rwith__policy_media {
     uint32_t formats;
 };
 
+/* What judging a request looks at, a line of cache. */
 struct rwith__policy_operation {
     uint64_t must;         /* needs that no alternative is about */
     uint64_t query;        /* needs in the query, */
@@ -94,32 +94,41 @@ struct rwith__policy_operation {
     uint32_t needs;        /* first of need_count in the list of needs */
     uint32_t alternatives; /* first of alternative_count masks */
     uint32_t media;        /* first of media_count */
+    uint8_t need_count;
+    uint8_t alternative_count;
+    uint8_t media_count;
+    bool body_required;
+};
+
+/* What is only told. */
+struct rwith__policy_name {
     uint32_t method;
     uint32_t template_;
     uint32_t body; /* need: the body as a whole */
-    uint16_t media_count;
-    uint8_t need_count;
-    uint8_t alternative_count;
-    bool body_required;
+};
+
+/* A method: short ones, nearly all, are compared as one number. */
+struct rwith__policy_method {
+    uint64_t word;
+    uint32_t text;
 };
 
 struct rwith_policy {
     rwith_alloc mem;
     const struct rwith__policy_node *nodes;
-    const struct rwith__policy_slot *slots;
     const struct rwith__policy_pattern *patterns;
     const struct rwith__policy_entry *entries;
     const struct rwith__policy_operation *operations;
+    const struct rwith__policy_name *names; /* of the operations */
     const struct rwith__policy_need *needs;
     const uint32_t *need_lists;
     const uint64_t *alternatives;
     const struct rwith__policy_media *media;
     const struct rwith__text *texts;
     const uint32_t *header_names;
-    const uint32_t *methods; /* texts */
+    const struct rwith__policy_method *methods;
     const rwith_members **members;
     const char *bytes;
-    size_t slot_mask;
     size_t operation_count;
     size_t header_name_count;
     size_t method_count;
@@ -153,10 +162,60 @@ static inline uint64_t rwith__policy_bit(rwith_slice name)
     return (uint64_t)1 << ((first * 7 + last * 3 + name.len) & 63);
 }
 
-/* Hash of a concrete child: never above 32 bits. */
-static inline uint32_t rwith__policy_hash(uint32_t parent, rwith_slice text)
+/* Up to seven bytes and their number, as one; 0: there are more. */
+static inline uint64_t rwith__policy_method_word(rwith_slice method)
 {
-    return (uint32_t)rwith__hash(parent + 1u, text.ptr, text.len);
+    uint64_t word = method.len;
+
+    if (method.len > 7) {
+        return 0;
+    }
+    for (size_t i = 0; i < method.len; i++) {
+        word = word << 8 | (unsigned char)method.ptr[i];
+    }
+    return word;
+}
+
+/* Eight bytes, the first the lowest, whatever the machine. */
+static inline uint64_t rwith__policy_load(const char *from)
+{
+    const unsigned char *at = (const unsigned char *)from;
+
+    return (uint64_t)at[0] | (uint64_t)at[1] << 8 | (uint64_t)at[2] << 16 |
+           (uint64_t)at[3] << 24 | (uint64_t)at[4] << 32 |
+           (uint64_t)at[5] << 40 | (uint64_t)at[6] << 48 |
+           (uint64_t)at[7] << 56;
+}
+
+/*
+ * What identifies a segment; the bytes up to limit may be read, which makes
+ * it cheap where that is far enough.
+ */
+static inline struct rwith__policy_key rwith__policy_key(rwith_slice segment,
+                                                         const char *limit)
+{
+    static const uint64_t all = UINT64_MAX;
+    char few[RWITH__KEY_LEN] = { 0 };
+    const char *from = segment.ptr;
+    size_t len = segment.len < RWITH__KEY_LEN ? segment.len : RWITH__KEY_LEN;
+    size_t last = len < segment.len ? segment.len - 8 : 8;
+    struct rwith__policy_key key;
+
+    if (limit - from < RWITH__KEY_LEN) {
+        for (size_t i = 0; i < len; i++) {
+            few[i] = from[i];
+        }
+        from = few;
+    }
+    key.words[0] = rwith__policy_load(from);
+    key.words[0] &= len < 8 ? ~(all << 8 * len) : all;
+    key.words[1] = rwith__policy_load(from + 8);
+    key.words[1] &= len <= 8 ? 0 : all >> (8 * (RWITH__KEY_LEN - len));
+    uint64_t end = rwith__policy_load(from + last);
+    end &= len < segment.len ? all : 0;
+    uint64_t hash = rwith__hash_mix(key.words[0] ^ end, segment.len);
+    key.hash = (uint32_t)rwith__hash_mix(hash, key.words[1]);
+    return key;
 }
 
 /* The value of two hexadecimal digits behind a "%"; -1: they are none. */
@@ -173,6 +232,7 @@ struct rwith__draft_operation {
     uint32_t body;
     uint8_t need_count;
     uint8_t alternative_count;
+    uint8_t media_count;
     bool body_required;
 };
 

@@ -553,6 +553,9 @@ int rwith_policy_add_media(rwith_policy_builder *b, uint32_t operation,
         (members != RWITH_MEMBERS_NONE && members >= b->members.count)) {
         return RWITH_EINVAL;
     }
+    if (o->media_count == RWITH_POLICY_MEDIA_MAX) {
+        return RWITH_EFULL;
+    }
     media.media.members = members;
     media.media.formats = formats & RWITH_BODY_FORMAT_ALL;
     if (!rwith__texts_keep(&b->mem, &b->texts, type, &media.media.range)) {
@@ -572,6 +575,7 @@ int rwith_policy_add_media(rwith_policy_builder *b, uint32_t operation,
         last->next = made;
     }
     o->last_media = made;
+    o->media_count++;
     return RWITH_OK;
 }
 

@@ -9,243 +9,31 @@
 #include "lib/memory.h"
 #include "lib/ascii.h"
 #include "lib/member.h"
-#include "lib/policy.h"
-
-/* A pattern, and where it belongs. */
-struct pattern_row {
-    struct rwith__policy_pattern pattern;
-    uint32_t parent;
-    uint32_t literals; /* bytes that are no parameter */
-    uint32_t order;
-};
-
-struct entry_row {
-    struct rwith__policy_entry entry;
-    uint32_t node;
-};
+#include "lib/policy_tree.h"
 
 struct compile {
     const rwith_policy_builder *builder;
     const rwith_alloc *mem;
-    struct rwith__rows nodes;
-    struct rwith__rows slots;
-    size_t slots_used;
-    struct rwith__rows patterns;
-    struct rwith__rows entries;
+    struct rwith__policy_tree tree;
     struct rwith__rows header_names; /* uint32_t texts */
-    struct rwith__rows methods;      /* uint32_t texts */
+    struct rwith__rows methods;      /* rwith__policy_method */
     size_t need_count;
     size_t alternative_count;
     size_t media_count;
 };
 
-static struct rwith__policy_node *node_at(const struct compile *c, uint32_t i)
-{
-    return rwith__rows_at(&c->nodes, i);
-}
-
-static const char *bytes_at(const struct compile *c, uint32_t at)
-{
-    return rwith__rows_at(&c->builder->texts.bytes, at);
-}
-
-static uint32_t node_add(struct compile *c)
-{
-    struct rwith__policy_node *node = rwith__rows_add(c->mem, &c->nodes, 1);
-
-    if (node == NULL) {
-        return RWITH__NODE_NONE;
-    }
-    node->parameter = node->rest = RWITH__NODE_NONE;
-    return (uint32_t)c->nodes.count - 1;
-}
-
-static void slot_place(struct rwith__rows *slots,
-                       const struct rwith__policy_slot *slot)
-{
-    size_t mask = slots->count - 1, at = slot->hash & mask;
-    struct rwith__policy_slot *rows = slots->items;
-
-    while (rows[at].child != RWITH__NODE_NONE) {
-        at = (at + 1) & mask;
-    }
-    rows[at] = *slot;
-}
-
-/* Twice as many slots, three in four of them free at first. */
-static bool slots_grow(struct compile *c)
-{
-    struct rwith__rows grown = { .size = sizeof(struct rwith__policy_slot) };
-    size_t count = c->slots.count > 0 ? c->slots.count * 2 : 16;
-    struct rwith__policy_slot *rows = rwith__rows_add(c->mem, &grown, count);
-
-    if (rows == NULL) {
-        return false;
-    }
-    for (size_t i = 0; i < count; i++) {
-        rows[i].child = RWITH__NODE_NONE;
-    }
-    const struct rwith__policy_slot *old = c->slots.items;
-    for (size_t i = 0; i < c->slots.count; i++) {
-        if (old[i].child != RWITH__NODE_NONE) {
-            slot_place(&grown, &old[i]);
-        }
-    }
-    rwith__rows_free(c->mem, &c->slots);
-    c->slots = grown;
-    return true;
-}
-
-/* The child for that literal segment, made if need be; or NONE. */
-static uint32_t concrete_child(struct compile *c, uint32_t parent, uint32_t at,
-                               uint32_t len)
-{
-    rwith_slice text = { bytes_at(c, at), len };
-    uint32_t hash = rwith__policy_hash(parent, text);
-
-    if ((c->slots_used + 1) * 2 > c->slots.count && !slots_grow(c)) {
-        return RWITH__NODE_NONE;
-    }
-    const struct rwith__policy_slot *slots = c->slots.items;
-    size_t mask = c->slots.count - 1;
-
-    for (size_t i = hash & mask; slots[i].child != RWITH__NODE_NONE;
-         i = (i + 1) & mask) {
-        if (slots[i].hash == hash && slots[i].parent == parent &&
-            slots[i].len == len &&
-            memcmp(rwith__policy_slot_text(&slots[i], bytes_at(c, 0)), text.ptr,
-                   len) == 0) {
-            return slots[i].child;
-        }
-    }
-    uint32_t made = node_add(c);
-    if (made != RWITH__NODE_NONE) {
-        struct rwith__policy_slot slot = { hash, parent, made, len, { { 0 } } };
-
-        if (len > RWITH__SLOT_TEXT_MAX) {
-            slot.where.at = at;
-        } else if (len > 0) {
-            memcpy(slot.where.text, text.ptr, len);
-        }
-        slot_place(&c->slots, &slot);
-        c->slots_used++;
-        node_at(c, parent)->has_concrete = true;
-    }
-    return made;
-}
-
-/* The same for a segment of parameters and literal text. */
-static uint32_t pattern_child(struct compile *c, uint32_t parent, uint32_t at,
-                              uint32_t len)
-{
-    const char *text = bytes_at(c, at);
-    uint32_t literals = 0;
-
-    for (size_t i = 0; i < c->patterns.count; i++) {
-        const struct pattern_row *row = rwith__rows_at(&c->patterns, i);
-
-        if (row->parent == parent && row->pattern.len == len &&
-            memcmp(bytes_at(c, row->pattern.at), text, len) == 0) {
-            return row->pattern.child;
-        }
-    }
-    for (uint32_t i = 0; i < len; i++) {
-        literals += text[i] != RWITH__SHAPE_PARAMETER;
-    }
-    uint32_t made = node_add(c);
-    struct pattern_row *row = rwith__rows_add(c->mem, &c->patterns, 1);
-    if (made == RWITH__NODE_NONE || row == NULL) {
-        return RWITH__NODE_NONE;
-    }
-    *row = (struct pattern_row){
-        { made, at, len }, parent, literals, (uint32_t)c->patterns.count
-    };
-    node_at(c, parent)->pattern_count++;
-    return made;
-}
-
-static uint32_t child_of(struct compile *c, uint32_t parent, uint32_t at,
-                         uint32_t len)
-{
-    const char *text = bytes_at(c, at);
-    struct rwith__policy_node *node = node_at(c, parent);
-    bool is_rest = len == 1 && text[0] == RWITH__SHAPE_REST;
-
-    if (is_rest || (len == 1 && text[0] == RWITH__SHAPE_PARAMETER)) {
-        uint32_t child = is_rest ? node->rest : node->parameter;
-
-        if (child == RWITH__NODE_NONE) {
-            child = node_add(c);
-            node = node_at(c, parent);
-            *(is_rest ? &node->rest : &node->parameter) = child;
-        }
-        return child;
-    }
-    if (len > 0 && memchr(text, RWITH__SHAPE_PARAMETER, len) != NULL) {
-        return pattern_child(c, parent, at, len);
-    }
-    return concrete_child(c, parent, at, len);
-}
-
-/* Walk and make the nodes of one operation's shape. */
+/* An operation goes into the tree; what it needs is counted. */
 static bool operation_place(struct compile *c, uint32_t operation)
 {
     const struct rwith__draft_operation *o =
         rwith__rows_at(&c->builder->operations, operation);
     const struct rwith__text *shape =
         rwith__rows_at(&c->builder->texts.texts, o->shape - 1);
-    uint32_t node = 0, at = shape->at, end = shape->at + shape->len;
 
-    while (at < end && node != RWITH__NODE_NONE) {
-        const char *text = bytes_at(c, at + 1);
-        uint32_t left = end - at - 1;
-        const char *next =
-            left > 0 ? memchr(text, RWITH__SHAPE_SEPARATOR, left) : NULL;
-        uint32_t len = next != NULL ? (uint32_t)(next - text) : left;
-
-        node = child_of(c, node, at + 1, len);
-        at += 1 + len;
-    }
-    if (node == RWITH__NODE_NONE) {
-        return false;
-    }
-    struct entry_row *row = rwith__rows_add(c->mem, &c->entries, 1);
-    if (row == NULL) {
-        return false;
-    }
-    *row = (struct entry_row){ { o->method, operation }, node };
-    node_at(c, node)->operation_count++;
     c->need_count += o->need_count;
     c->alternative_count += o->alternative_count;
-    for (uint32_t m = o->first_media; m != UINT32_MAX; c->media_count++) {
-        const struct rwith__draft_media *media =
-            rwith__rows_at(&c->builder->media, m);
-        m = media->next;
-    }
-    return true;
-}
-
-static int pattern_order(const void *a, const void *b)
-{
-    const struct pattern_row *x = a, *y = b;
-
-    if (x->parent != y->parent) {
-        return x->parent < y->parent ? -1 : 1;
-    }
-    if (x->literals != y->literals) {
-        return x->literals > y->literals ? -1 : 1;
-    }
-    return x->order < y->order ? -1 : 1;
-}
-
-static int entry_order(const void *a, const void *b)
-{
-    const struct entry_row *x = a, *y = b;
-
-    if (x->node != y->node) {
-        return x->node < y->node ? -1 : 1;
-    }
-    return x->entry.operation < y->entry.operation ? -1 : 1;
+    c->media_count += o->media_count;
+    return rwith__policy_tree_add(&c->tree, shape, o->method, operation);
 }
 
 /* Is a header field of that name on the list already? */
@@ -285,14 +73,18 @@ static bool header_list(struct compile *c)
 static bool method_list(struct compile *c, uint32_t method)
 {
     for (size_t i = 0; i < c->methods.count; i++) {
-        if (*(uint32_t *)rwith__rows_at(&c->methods, i) == method) {
+        const struct rwith__policy_method *row = rwith__rows_at(&c->methods, i);
+
+        if (row->text == method) {
             return true;
         }
     }
-    uint32_t *row = rwith__rows_add(c->mem, &c->methods, 1);
+    struct rwith__policy_method *row = rwith__rows_add(c->mem, &c->methods, 1);
 
     if (row != NULL) {
-        *row = method;
+        row->text = method;
+        row->word = rwith__policy_method_word(
+            rwith__texts_at(&c->builder->texts, method));
     }
     return row != NULL;
 }
@@ -306,6 +98,7 @@ struct layout {
     struct rwith__policy_pattern *patterns;
     struct rwith__policy_entry *entries;
     struct rwith__policy_operation *operations;
+    struct rwith__policy_name *names;
     uint32_t *need_lists;
     uint64_t *alternatives;
     struct rwith__policy_media *media;
@@ -317,20 +110,22 @@ static size_t block_size(const struct compile *c)
     const rwith_policy_builder *b = c->builder;
     size_t texts = rwith__texts_count(&b->texts);
     size_t size =
-        rwith__room(1, sizeof(rwith_policy)) +
-        rwith__room(c->nodes.count, c->nodes.size) +
-        rwith__room(c->slots.count, c->slots.size) +
-        rwith__room(c->patterns.count, sizeof(struct rwith__policy_pattern)) +
-        rwith__room(c->entries.count, sizeof(struct rwith__policy_entry)) +
+        rwith__room(1, sizeof(rwith_policy)) + RWITH__LINE +
+        rwith__room(rwith__policy_tree_size(&c->tree),
+                    sizeof(struct rwith__policy_node)) +
         rwith__room(b->operations.count,
                     sizeof(struct rwith__policy_operation)) +
+        rwith__room(c->tree.patterns.count,
+                    sizeof(struct rwith__policy_pattern)) +
+        rwith__room(c->tree.entries.count, sizeof(struct rwith__policy_entry)) +
+        rwith__room(b->operations.count, sizeof(struct rwith__policy_name)) +
         rwith__room(b->needs.count, b->needs.size) +
         rwith__room(c->need_count, sizeof(uint32_t)) +
         rwith__room(c->alternative_count, sizeof(uint64_t)) +
         rwith__room(c->media_count, sizeof(struct rwith__policy_media)) +
         rwith__room(texts, sizeof(struct rwith__text)) +
         rwith__room(c->header_names.count, sizeof(uint32_t)) +
-        rwith__room(c->methods.count, sizeof(uint32_t)) +
+        rwith__room(c->methods.count, c->methods.size) +
         rwith__room(b->members.count, sizeof(rwith_members *)) +
         rwith__room(b->texts.bytes.count, 1);
 
@@ -350,28 +145,6 @@ static void *copy_rows(char **at, const struct rwith__rows *rows)
         memcpy(to, rows->items, rows->count * rows->size);
     }
     return to;
-}
-
-/* Patterns and entries, each node's together. */
-static void lay_tree(struct compile *c, struct layout *l)
-{
-    struct pattern_row *patterns = c->patterns.items;
-    struct entry_row *entries = c->entries.items;
-
-    if (c->patterns.count > 0) {
-        qsort(patterns, c->patterns.count, sizeof(*patterns), pattern_order);
-    }
-    if (c->entries.count > 0) {
-        qsort(entries, c->entries.count, sizeof(*entries), entry_order);
-    }
-    for (size_t i = c->patterns.count; i-- > 0;) {
-        l->patterns[i] = patterns[i].pattern;
-        l->nodes[patterns[i].parent].patterns = (uint32_t)i;
-    }
-    for (size_t i = c->entries.count; i-- > 0;) {
-        l->entries[i] = entries[i].entry;
-        l->nodes[entries[i].node].operations = (uint32_t)i;
-    }
 }
 
 /* What the head must be searched for, by place. */
@@ -421,12 +194,15 @@ static void lay_operation(const struct compile *c, struct layout *l,
         .needs = l->need_at,
         .alternatives = l->alternative_at,
         .media = l->media_at,
+        .need_count = from->need_count,
+        .alternative_count = from->alternative_count,
+        .media_count = from->media_count,
+        .body_required = from->body_required,
+    };
+    l->names[operation] = (struct rwith__policy_name){
         .method = from->method,
         .template_ = from->template_,
         .body = from->body,
-        .need_count = from->need_count,
-        .alternative_count = from->alternative_count,
-        .body_required = from->body_required,
     };
     for (uint32_t n = from->first_need; n != UINT32_MAX; bit++) {
         const struct rwith__draft_need *row = rwith__rows_at(&b->need_lists, n);
@@ -448,7 +224,6 @@ static void lay_operation(const struct compile *c, struct layout *l,
         const struct rwith__draft_media *row = rwith__rows_at(&b->media, m);
 
         l->media[l->media_at++] = row->media;
-        to->media_count++;
         m = row->next;
     }
     operation_masks(l, to);
@@ -470,17 +245,19 @@ static rwith_policy *compile_finish(struct compile *c)
 
     p->mem = *c->mem;
     p->size = size;
-    p->slot_mask = c->slots.count - 1;
     p->operation_count = b->operations.count;
     p->header_name_count = c->header_names.count;
-    p->nodes = l.nodes = copy_rows(&at, &c->nodes);
-    p->slots = copy_rows(&at, &c->slots);
-    p->patterns = l.patterns =
-        rwith__room_take(&at, c->patterns.count, sizeof(*l.patterns));
-    p->entries = l.entries =
-        rwith__room_take(&at, c->entries.count, sizeof(*l.entries));
+    at += -(uintptr_t)at & (RWITH__LINE - 1);
+    p->nodes = l.nodes = rwith__room_take(
+        &at, rwith__policy_tree_size(&c->tree), sizeof(*l.nodes));
     p->operations = l.operations =
         rwith__room_take(&at, b->operations.count, sizeof(*l.operations));
+    p->patterns = l.patterns =
+        rwith__room_take(&at, c->tree.patterns.count, sizeof(*l.patterns));
+    p->entries = l.entries =
+        rwith__room_take(&at, c->tree.entries.count, sizeof(*l.entries));
+    p->names = l.names =
+        rwith__room_take(&at, b->operations.count, sizeof(*l.names));
     p->needs = copy_rows(&at, &b->needs);
     p->need_lists = l.need_lists =
         rwith__room_take(&at, c->need_count, sizeof(*l.need_lists));
@@ -504,9 +281,12 @@ static rwith_policy *compile_finish(struct compile *c)
         p->members[i] = rwith__members_copy(
             *members, rwith__room_take(&at, rwith__members_size(*members), 1));
     }
-    lay_tree(c, &l);
     for (uint32_t i = 0; i < b->operations.count; i++) {
         lay_operation(c, &l, i);
+    }
+    if (!rwith__policy_tree_lay(&c->tree, l.nodes, l.patterns, l.entries)) {
+        c->mem->free(p, c->mem->user);
+        return NULL;
     }
     return p;
 }
@@ -518,16 +298,12 @@ int rwith_policy_build(const rwith_policy_builder *builder,
     struct compile c = {
         .builder = builder,
         .mem = &memory,
-        .nodes = { .size = sizeof(struct rwith__policy_node) },
-        .slots = { .size = sizeof(struct rwith__policy_slot) },
-        .patterns = { .size = sizeof(struct pattern_row) },
-        .entries = { .size = sizeof(struct entry_row) },
         .header_names = { .size = sizeof(uint32_t) },
-        .methods = { .size = sizeof(uint32_t) },
+        .methods = { .size = sizeof(struct rwith__policy_method) },
     };
     rwith_policy *policy = NULL;
-    bool done =
-        node_add(&c) != RWITH__NODE_NONE && slots_grow(&c) && header_list(&c);
+    bool done = rwith__policy_tree_init(&c.tree, &memory, &builder->texts) &&
+                header_list(&c);
 
     for (uint32_t i = 0; done && i < builder->operations.count; i++) {
         const struct rwith__draft_operation *o =
@@ -538,10 +314,7 @@ int rwith_policy_build(const rwith_policy_builder *builder,
     if (done) {
         policy = compile_finish(&c);
     }
-    rwith__rows_free(&memory, &c.nodes);
-    rwith__rows_free(&memory, &c.slots);
-    rwith__rows_free(&memory, &c.patterns);
-    rwith__rows_free(&memory, &c.entries);
+    rwith__policy_tree_free(&c.tree);
     rwith__rows_free(&memory, &c.header_names);
     rwith__rows_free(&memory, &c.methods);
     if (policy == NULL) {
@@ -589,8 +362,7 @@ bool rwith_policy_header_name(const rwith_policy *policy, size_t index,
 rwith_slice rwith_policy_method(const rwith_policy *policy, uint32_t operation)
 {
     return operation < policy->operation_count
-               ? rwith__policy_text(policy,
-                                    policy->operations[operation].method)
+               ? rwith__policy_text(policy, policy->names[operation].method)
                : RWITH_LIT("");
 }
 
@@ -598,7 +370,6 @@ rwith_slice rwith_policy_template(const rwith_policy *policy,
                                   uint32_t operation)
 {
     return operation < policy->operation_count
-               ? rwith__policy_text(policy,
-                                    policy->operations[operation].template_)
+               ? rwith__policy_text(policy, policy->names[operation].template_)
                : RWITH_LIT("");
 }

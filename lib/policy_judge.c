@@ -665,6 +665,8 @@ void rwith_judge_list(const rwith_judge *judge,
         list_security(judge, list);
     }
     if (body_missing(judge, judge->chosen)) {
-        list_need(judge, o->body, (rwith_missing){ 0 }, list);
+        list_need(judge,
+                  judge->policy->names[judge->operations[judge->chosen]].body,
+                  (rwith_missing){ 0 }, list);
     }
 }

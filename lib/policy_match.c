@@ -12,6 +12,7 @@
 
 /* A path, cut. */
 struct path {
+    const char *limit; /* bytes may be read up to here */
     rwith_slice segments[RWITH_POLICY_SEGMENT_MAX];
     size_t count;
     bool has_more; /* segments than fit */
@@ -41,10 +42,41 @@ static bool is_dots(const char *from, const char *to)
            (to - from == 1 || (to - from == 2 && from[1] == '.'));
 }
 
-/* Bytes of a path that mean something here. */
-static const bool stops[256] = {
-    ['/'] = true, ['%'] = true, ['\\'] = true, ['?'] = true, ['#'] = true,
-};
+/* --- cutting: eight bytes at a time, for the branches that this saves ---- */
+
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* The highest bit of each byte that is zero. */
+static inline uint64_t zero_bytes(uint64_t word)
+{
+    return ~(((word & EACH(0x7f)) + EACH(0x7f)) | word | EACH(0x7f));
+}
+
+/* A bit for each byte that may mean something in a path: / ? # % \ ! ' */
+static inline uint64_t stops_of(uint64_t word)
+{
+    uint64_t found = zero_bytes((word | EACH(0x10)) ^ EACH('?')) |
+                     zero_bytes((word & EACH(0xf9)) ^ EACH('!')) |
+                     zero_bytes(word ^ EACH('\\'));
+
+    return (found >> 7) * UINT64_C(0x0102040810204080) >> 56;
+}
+
+/* The same for up to 64 bytes; the last eight may be looked at twice. */
+static uint64_t stops_in(const char *at, size_t len)
+{
+    char few[8] = { 0 };
+    uint64_t stops = 0;
+
+    if (len < sizeof(few)) {
+        memcpy(few, at, len);
+        return stops_of(rwith__policy_load(few));
+    }
+    for (size_t i = 0; i + 8 < len; i += 8) {
+        stops |= stops_of(rwith__policy_load(at + i)) << i;
+    }
+    return stops | stops_of(rwith__policy_load(at + len - 8)) << (len - 8);
+}
 
 /*
  * Cut a path at its slashes as it is, up to a query or fragment, where it
@@ -53,28 +85,35 @@ static const bool stops[256] = {
  */
 static bool path_cut(struct path *path, rwith_slice *text)
 {
-    const char *at = text->ptr + 1, *end = text->ptr + text->len, *from = at;
+    const char *block = text->ptr + 1, *end = text->ptr + text->len;
+    const char *from = block;
     bool is_ambiguous = false;
 
+    path->limit = end;
     path->count = 0;
     path->has_more = false;
-    for (; at < end; at++) {
-        if (!stops[(unsigned char)*at]) {
-            continue;
-        }
-        if (*at == '/') {
-            is_ambiguous |= at == from || is_dots(from, at);
-            path_push(path, from, at);
-            from = at + 1;
-        } else if (*at == '%' || *at == '\\') {
-            is_ambiguous = true;
-        } else if (*at == '?' || *at == '#') {
-            break;
+    for (; block < end; block += 64) {
+        size_t left = (size_t)(end - block);
+        uint64_t stops = stops_in(block, left < 64 ? left : 64);
+
+        for (; stops != 0; stops &= stops - 1) {
+            const char *at = block + __builtin_ctzll(stops);
+
+            if (*at == '/') {
+                is_ambiguous |= at == from || is_dots(from, at);
+                path_push(path, from, at);
+                from = at + 1;
+            } else if (*at == '?' || *at == '#') {
+                end = at;
+                break;
+            } else {
+                is_ambiguous |= *at == '%' || *at == '\\';
+            }
         }
     }
-    is_ambiguous |= is_dots(from, at);
-    path_push(path, from, at);
-    text->len = (size_t)(at - text->ptr);
+    is_ambiguous |= is_dots(from, end);
+    path_push(path, from, end);
+    text->len = (size_t)(end - text->ptr);
     return is_ambiguous;
 }
 
@@ -100,6 +139,7 @@ static void path_decode(struct path *path, char *buf)
         *s = (rwith_slice){ buf, (size_t)(end - buf) };
         buf = end;
     }
+    path->limit = buf;
 }
 
 /*
@@ -129,6 +169,7 @@ static void path_normalise(struct path *path, rwith_slice text, char *buf)
     const char *end = decode(text.ptr, text.ptr + text.len, buf);
     const char *from = buf + 1;
 
+    path->limit = end;
     path->count = 0;
     path->has_more = false;
     for (const char *at = from; at < end; at++) {
@@ -180,20 +221,40 @@ static bool pattern_fits(rwith_slice pattern, rwith_slice text)
     return t == text.len;
 }
 
-static uint32_t concrete_child(const rwith_policy *policy, uint32_t parent,
-                               rwith_slice text)
+/* Is the segment that node's, beyond what keys tell? */
+static bool tail_fits(const rwith_policy *policy,
+                      const struct rwith__policy_node *node,
+                      rwith_slice segment)
 {
-    uint32_t hash = rwith__policy_hash(parent, text);
-    const struct rwith__policy_slot *slots = policy->slots;
+    if (segment.len <= RWITH__KEY_LEN) {
+        return true;
+    }
+    size_t len = segment.len - RWITH__KEY_LEN;
+    const char *text = len <= sizeof(node->tail.text)
+                           ? node->tail.text
+                           : policy->bytes + node->tail.at;
 
-    for (size_t i = hash & policy->slot_mask;
-         slots[i].child != RWITH__NODE_NONE; i = (i + 1) & policy->slot_mask) {
-        if (slots[i].hash == hash && slots[i].parent == parent &&
-            slots[i].len == text.len &&
-            (text.len == 0 ||
-             memcmp(rwith__policy_slot_text(&slots[i], policy->bytes), text.ptr,
-                    text.len) == 0)) {
-            return slots[i].child;
+    return memcmp(text, segment.ptr + RWITH__KEY_LEN, len) == 0;
+}
+
+/* The concrete child for that segment, or NONE. */
+static uint32_t concrete_child(const rwith_policy *policy,
+                               const struct rwith__policy_node *parent,
+                               rwith_slice segment, const char *limit)
+{
+    struct rwith__policy_key key = rwith__policy_key(segment, limit);
+    uint32_t mask = ((uint32_t)1 << parent->table_bits) - 1;
+
+    for (uint32_t i = 0; i <= mask; i++) {
+        uint32_t at = parent->table + ((key.hash + i) & mask);
+        const struct rwith__policy_node *node = &policy->nodes[at];
+
+        if (node->len == RWITH__NODE_FREE) {
+            break;
+        }
+        if (node->words[0] == key.words[0] && node->words[1] == key.words[1] &&
+            node->len == segment.len && tail_fits(policy, node, segment)) {
+            return at;
         }
     }
     return RWITH__NODE_NONE;
@@ -240,9 +301,10 @@ static uint32_t walk_from(const struct walk *walk, uint32_t node, size_t depth)
                    : node_operation(walk, n->rest);
     }
     rwith_slice segment = walk->path->segments[depth];
-    if (n->has_concrete) {
-        found =
-            walk_from(walk, concrete_child(policy, node, segment), depth + 1);
+    if (n->table != RWITH__NODE_NONE) {
+        found = walk_from(walk,
+                          concrete_child(policy, n, segment, walk->path->limit),
+                          depth + 1);
     }
     const struct rwith__policy_pattern *patterns =
         &policy->patterns[n->patterns];
@@ -251,7 +313,9 @@ static uint32_t walk_from(const struct walk *walk, uint32_t node, size_t depth)
         rwith_slice pattern = { policy->bytes + patterns[i].at,
                                 patterns[i].len };
 
-        if (pattern_fits(pattern, segment)) {
+        if (patterns[i].prefix_len < segment.len &&
+            memcmp(pattern.ptr, segment.ptr, patterns[i].prefix_len) == 0 &&
+            pattern_fits(pattern, segment)) {
             found = walk_from(walk, patterns[i].child, depth + 1);
         }
     }
@@ -324,10 +388,15 @@ static void match_ambiguous(struct walk *walk, struct path *path,
 /* The number of a method's text. */
 static uint32_t method_find(const rwith_policy *policy, rwith_slice method)
 {
+    uint64_t word = rwith__policy_method_word(method);
+
     for (size_t i = 0; i < policy->method_count; i++) {
-        if (rwith_slice_equal(rwith__policy_text(policy, policy->methods[i]),
-                              method)) {
-            return policy->methods[i];
+        const struct rwith__policy_method *row = &policy->methods[i];
+
+        if (row->word == word &&
+            (word != 0 || rwith_slice_equal(
+                              rwith__policy_text(policy, row->text), method))) {
+            return row->text;
         }
     }
     return NO_METHOD;

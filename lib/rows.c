@@ -49,36 +49,6 @@ void rwith__rows_free(const rwith_alloc *mem, struct rwith__rows *rows)
     rows->count = rows->capacity = 0;
 }
 
-/* Up to eight bytes as a number; which ones count twice does not matter. */
-static uint64_t hash_tail(const char *p, size_t len)
-{
-    uint32_t first, last;
-
-    if (len >= 4) {
-        memcpy(&first, p, 4);
-        memcpy(&last, p + len - 4, 4);
-        return (uint64_t)first << 32 | last;
-    }
-    if (len == 0) {
-        return 0;
-    }
-    return (uint64_t)(unsigned char)p[0] << 16 |
-           (uint64_t)(unsigned char)p[len / 2] << 8 | (unsigned char)p[len - 1];
-}
-
-uint64_t rwith__hash(uint64_t seed, const void *bytes, size_t len)
-{
-    const char *p = bytes;
-    uint64_t hash = rwith__hash_mix(seed, len);
-    uint64_t word;
-
-    for (; len > 8; p += 8, len -= 8) {
-        memcpy(&word, p, 8);
-        hash = rwith__hash_mix(hash, word);
-    }
-    return rwith__hash_mix(hash, hash_tail(p, len));
-}
-
 void rwith__texts_init(struct rwith__texts *texts)
 {
     *texts = (struct rwith__texts){

@@ -5,6 +5,8 @@
 #ifndef RWITH_LIB_ROWS_H
 #define RWITH_LIB_ROWS_H
 
+#include <string.h>
+
 #include <retrywith/base.h>
 
 /* Rows of one size; zero-initialise, then set size.  Rows move. */
@@ -83,6 +85,34 @@ static inline uint64_t rwith__hash_mix(uint64_t hash, uint64_t word)
     return hash ^ hash >> 32;
 }
 
-uint64_t rwith__hash(uint64_t seed, const void *bytes, size_t len);
+/* Up to eight bytes as a number; which ones count twice does not matter. */
+static inline uint64_t rwith__hash_tail(const char *p, size_t len)
+{
+    uint32_t first, last;
+
+    if (len >= 4) {
+        memcpy(&first, p, 4);
+        memcpy(&last, p + len - 4, 4);
+        return (uint64_t)first << 32 | last;
+    }
+    if (len == 0) {
+        return 0;
+    }
+    return (uint64_t)(unsigned char)p[0] << 16 |
+           (uint64_t)(unsigned char)p[len / 2] << 8 | (unsigned char)p[len - 1];
+}
+
+static inline uint64_t rwith__hash(uint64_t seed, const void *bytes, size_t len)
+{
+    const char *p = bytes;
+    uint64_t hash = rwith__hash_mix(seed, len);
+    uint64_t word;
+
+    for (; len > 8; p += 8, len -= 8) {
+        memcpy(&word, p, 8);
+        hash = rwith__hash_mix(hash, word);
+    }
+    return rwith__hash_mix(hash, rwith__hash_tail(p, len));
+}
 
 #endif

@@ -33,6 +33,7 @@ extern "C" {
     64                                    /**< head needs of an operation,     \
                                                security included */
 #define RWITH_POLICY_ALTERNATIVE_MAX 32   /**< security alternatives */
+#define RWITH_POLICY_MEDIA_MAX       255  /**< media ranges of an operation */
 #define RWITH_POLICY_SEGMENT_MAX     64   /**< segments of a template */
 #define RWITH_POLICY_TEMPLATE_MAX    4096 /**< bytes of base and template */
 #define RWITH_POLICY_TARGET_MAX                                                \
@@ -142,6 +143,7 @@ RWITH_API int rwith_policy_add_members(rwith_policy_builder *builder,
  * @param formats  RWITH_BODY_FORMAT_BIT()s of the formats that the names in
  *                 the tree are meant for
  * @param members  #RWITH_MEMBERS_NONE: such a body needs nothing
+ * @return #RWITH_OK, #RWITH_EINVAL, #RWITH_EFULL, #RWITH_ENOMEM
  */
 RWITH_API int rwith_policy_add_media(rwith_policy_builder *builder,
                                      uint32_t operation, rwith_slice range,

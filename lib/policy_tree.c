@@ -1,0 +1,418 @@
+/*
+ * policy_tree.c: the tree of path segments.  While it grows, all concrete
+ * children lie in one hash table; laid out, each node has a small one of its
+ * own, and a node is a line of cache with its segment: a step of the walk
+ * costs one miss.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/policy_tree.h"
+
+enum node_kind { NODE_CONCRETE, NODE_PARAMETER, NODE_REST, NODE_PATTERN };
+
+/* A node while the tree grows; parents come before their children. */
+struct node_row {
+    uint32_t parent;
+    enum node_kind kind;
+    uint32_t at; /* the segment in the bytes */
+    uint32_t len;
+    struct rwith__policy_key key;
+    uint32_t parameter; /* child, or NONE */
+    uint32_t rest;
+    uint32_t concrete_count;
+    uint32_t pattern_count;
+    uint32_t operation_count;
+};
+
+/* A concrete child. */
+struct slot_row {
+    uint32_t key;   /* hash of parent and segment */
+    uint32_t child; /* NONE: the slot is free */
+};
+
+/* A pattern, and where it belongs. */
+struct pattern_row {
+    struct rwith__policy_pattern pattern;
+    uint32_t parent;
+    uint32_t literals; /* bytes that are no parameter */
+    uint32_t order;
+};
+
+struct entry_row {
+    struct rwith__policy_entry entry;
+    uint32_t node;
+};
+
+static struct node_row *node_at(const struct rwith__policy_tree *t, uint32_t i)
+{
+    return rwith__rows_at(&t->nodes, i);
+}
+
+static const char *bytes_at(const struct rwith__policy_tree *t, uint32_t at)
+{
+    return rwith__rows_at(&t->texts->bytes, at);
+}
+
+static uint32_t node_add(struct rwith__policy_tree *t,
+                         const struct node_row *row)
+{
+    struct node_row *node = rwith__rows_add(t->mem, &t->nodes, 1);
+
+    if (node == NULL) {
+        return RWITH__NODE_NONE;
+    }
+    *node = *row;
+    node->parameter = node->rest = RWITH__NODE_NONE;
+    return (uint32_t)t->nodes.count - 1;
+}
+
+static void slot_place(struct rwith__rows *slots, const struct slot_row *slot)
+{
+    size_t mask = slots->count - 1, at = slot->key & mask;
+    struct slot_row *rows = slots->items;
+
+    while (rows[at].child != RWITH__NODE_NONE) {
+        at = (at + 1) & mask;
+    }
+    rows[at] = *slot;
+}
+
+/* Twice as many slots, three in four of them free at first. */
+static bool slots_grow(struct rwith__policy_tree *t)
+{
+    struct rwith__rows grown = { .size = sizeof(struct slot_row) };
+    size_t count = t->slots.count > 0 ? t->slots.count * 2 : 16;
+    struct slot_row *rows = rwith__rows_add(t->mem, &grown, count);
+
+    if (rows == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        rows[i].child = RWITH__NODE_NONE;
+    }
+    const struct slot_row *old = t->slots.items;
+    for (size_t i = 0; i < t->slots.count; i++) {
+        if (old[i].child != RWITH__NODE_NONE) {
+            slot_place(&grown, &old[i]);
+        }
+    }
+    rwith__rows_free(t->mem, &t->slots);
+    t->slots = grown;
+    return true;
+}
+
+static bool is_child(const struct rwith__policy_tree *t, uint32_t child,
+                     uint32_t parent, rwith_slice segment)
+{
+    const struct node_row *node = node_at(t, child);
+
+    return node->parent == parent && node->len == segment.len &&
+           memcmp(bytes_at(t, node->at), segment.ptr, segment.len) == 0;
+}
+
+/* The child for that literal segment, made if need be; or NONE. */
+static uint32_t concrete_child(struct rwith__policy_tree *t,
+                               const struct node_row *row)
+{
+    rwith_slice segment = { bytes_at(t, row->at), row->len };
+    uint32_t key = (uint32_t)rwith__hash_mix(row->parent, row->key.hash);
+
+    if ((t->slots_used + 1) * 2 > t->slots.count && !slots_grow(t)) {
+        return RWITH__NODE_NONE;
+    }
+    const struct slot_row *slots = t->slots.items;
+    size_t mask = t->slots.count - 1;
+
+    for (size_t i = key & mask; slots[i].child != RWITH__NODE_NONE;
+         i = (i + 1) & mask) {
+        if (slots[i].key == key &&
+            is_child(t, slots[i].child, row->parent, segment)) {
+            return slots[i].child;
+        }
+    }
+    uint32_t made = node_add(t, row);
+    if (made != RWITH__NODE_NONE) {
+        slot_place(&t->slots, &(struct slot_row){ key, made });
+        t->slots_used++;
+        node_at(t, row->parent)->concrete_count++;
+    }
+    return made;
+}
+
+/* The same for a segment of parameters and literal text. */
+static uint32_t pattern_child(struct rwith__policy_tree *t,
+                              const struct node_row *row)
+{
+    const char *text = bytes_at(t, row->at);
+    uint32_t literals = 0;
+
+    for (size_t i = 0; i < t->patterns.count; i++) {
+        const struct pattern_row *other = rwith__rows_at(&t->patterns, i);
+
+        if (is_child(t, other->pattern.child, row->parent,
+                     (rwith_slice){ text, row->len })) {
+            return other->pattern.child;
+        }
+    }
+    for (uint32_t i = 0; i < row->len; i++) {
+        literals += text[i] != RWITH__SHAPE_PARAMETER;
+    }
+    uint32_t made = node_add(t, row);
+    struct pattern_row *pattern = rwith__rows_add(t->mem, &t->patterns, 1);
+    if (made == RWITH__NODE_NONE || pattern == NULL) {
+        return RWITH__NODE_NONE;
+    }
+    *pattern = (struct pattern_row){
+        .pattern = { .child = made, .at = row->at, .len = row->len },
+        .parent = row->parent,
+        .literals = literals,
+        .order = (uint32_t)t->patterns.count,
+    };
+    while (text[pattern->pattern.prefix_len] != RWITH__SHAPE_PARAMETER) {
+        pattern->pattern.prefix_len++;
+    }
+    node_at(t, row->parent)->pattern_count++;
+    return made;
+}
+
+/* The child for a whole parameter or for any rest. */
+static uint32_t other_child(struct rwith__policy_tree *t,
+                            const struct node_row *row)
+{
+    const struct node_row *parent = node_at(t, row->parent);
+    bool is_rest = row->kind == NODE_REST;
+    uint32_t child = is_rest ? parent->rest : parent->parameter;
+
+    if (child == RWITH__NODE_NONE) {
+        child = node_add(t, row);
+        struct node_row *grown = node_at(t, row->parent);
+        *(is_rest ? &grown->rest : &grown->parameter) = child;
+    }
+    return child;
+}
+
+static uint32_t child_of(struct rwith__policy_tree *t, uint32_t parent,
+                         uint32_t at, uint32_t len)
+{
+    const char *text = bytes_at(t, at);
+    struct node_row row = { .parent = parent, .at = at, .len = len };
+
+    if (len == 1 &&
+        (text[0] == RWITH__SHAPE_REST || text[0] == RWITH__SHAPE_PARAMETER)) {
+        row.kind = text[0] == RWITH__SHAPE_REST ? NODE_REST : NODE_PARAMETER;
+        return other_child(t, &row);
+    }
+    if (len > 0 && memchr(text, RWITH__SHAPE_PARAMETER, len) != NULL) {
+        row.kind = NODE_PATTERN;
+        return pattern_child(t, &row);
+    }
+    row.kind = NODE_CONCRETE;
+    row.key = rwith__policy_key((rwith_slice){ text, len }, text + len);
+    return concrete_child(t, &row);
+}
+
+bool rwith__policy_tree_init(struct rwith__policy_tree *t,
+                             const rwith_alloc *mem,
+                             const struct rwith__texts *texts)
+{
+    *t = (struct rwith__policy_tree){
+        .mem = mem,
+        .texts = texts,
+        .nodes = { .size = sizeof(struct node_row) },
+        .slots = { .size = sizeof(struct slot_row) },
+        .patterns = { .size = sizeof(struct pattern_row) },
+        .entries = { .size = sizeof(struct entry_row) },
+        .places = { .size = sizeof(uint32_t) },
+    };
+    return node_add(t, &(struct node_row){ .kind = NODE_REST }) !=
+               RWITH__NODE_NONE &&
+           slots_grow(t);
+}
+
+void rwith__policy_tree_free(struct rwith__policy_tree *t)
+{
+    rwith__rows_free(t->mem, &t->nodes);
+    rwith__rows_free(t->mem, &t->slots);
+    rwith__rows_free(t->mem, &t->patterns);
+    rwith__rows_free(t->mem, &t->entries);
+    rwith__rows_free(t->mem, &t->places);
+}
+
+bool rwith__policy_tree_add(struct rwith__policy_tree *t,
+                            const struct rwith__text *shape, uint32_t method,
+                            uint32_t operation)
+{
+    uint32_t node = 0, at = shape->at, end = shape->at + shape->len;
+
+    while (at < end && node != RWITH__NODE_NONE) {
+        const char *text = bytes_at(t, at + 1);
+        uint32_t left = end - at - 1;
+        const char *next =
+            left > 0 ? memchr(text, RWITH__SHAPE_SEPARATOR, left) : NULL;
+        uint32_t len = next != NULL ? (uint32_t)(next - text) : left;
+
+        node = child_of(t, node, at + 1, len);
+        at += 1 + len;
+    }
+    if (node == RWITH__NODE_NONE) {
+        return false;
+    }
+    struct entry_row *row = rwith__rows_add(t->mem, &t->entries, 1);
+    if (row == NULL) {
+        return false;
+    }
+    *row = (struct entry_row){ { method, operation }, node };
+    node_at(t, node)->operation_count++;
+    return true;
+}
+
+/* --- the layout ---------------------------------------------------------- */
+
+static int pattern_order(const void *a, const void *b)
+{
+    const struct pattern_row *x = a, *y = b;
+
+    if (x->parent != y->parent) {
+        return x->parent < y->parent ? -1 : 1;
+    }
+    if (x->literals != y->literals) {
+        return x->literals > y->literals ? -1 : 1;
+    }
+    return x->order < y->order ? -1 : 1;
+}
+
+static int entry_order(const void *a, const void *b)
+{
+    const struct entry_row *x = a, *y = b;
+
+    if (x->node != y->node) {
+        return x->node < y->node ? -1 : 1;
+    }
+    return x->entry.operation < y->entry.operation ? -1 : 1;
+}
+
+/* Places of a table: one child needs no free one, others one in four. */
+static unsigned table_bits(uint32_t count)
+{
+    unsigned bits = 0;
+
+    while (count > 1 && (uint64_t)3 << bits < (uint64_t)4 * count) {
+        bits++;
+    }
+    return bits;
+}
+
+size_t rwith__policy_tree_size(const struct rwith__policy_tree *t)
+{
+    size_t size = 1;
+
+    for (uint32_t i = 0; i < t->nodes.count; i++) {
+        const struct node_row *node = node_at(t, i);
+
+        size += (size_t)(node->parameter != RWITH__NODE_NONE) +
+                (node->rest != RWITH__NODE_NONE) + node->pattern_count;
+        if (node->concrete_count > 0) {
+            size += (size_t)1 << table_bits(node->concrete_count);
+        }
+    }
+    return size;
+}
+
+/* A concrete node takes the first free place for its hash. */
+static uint32_t place_concrete(const struct rwith__policy_tree *t,
+                               const struct node_row *row,
+                               const struct rwith__policy_node *parent,
+                               struct rwith__policy_node *nodes)
+{
+    uint32_t mask = ((uint32_t)1 << parent->table_bits) - 1;
+    uint32_t place = row->key.hash & mask;
+
+    while (nodes[parent->table + place].len != RWITH__NODE_FREE) {
+        place = (place + 1) & mask;
+    }
+    struct rwith__policy_node *node = &nodes[parent->table + place];
+    memcpy(node->words, row->key.words, sizeof(node->words));
+    node->len = (uint16_t)row->len;
+    if (row->len > RWITH__KEY_LEN + sizeof(node->tail.text)) {
+        node->tail.at = row->at + RWITH__KEY_LEN;
+    } else if (row->len > RWITH__KEY_LEN) {
+        memcpy(node->tail.text, bytes_at(t, row->at + RWITH__KEY_LEN),
+               row->len - RWITH__KEY_LEN);
+    }
+    return parent->table + place;
+}
+
+/* One node in its place, and room for its concrete children behind all. */
+static void lay_node(const struct node_row *row, struct rwith__policy_node *to,
+                     struct rwith__policy_node *nodes, uint32_t *next)
+{
+    to->table = to->parameter = to->rest = RWITH__NODE_NONE;
+    to->pattern_count = row->pattern_count;
+    to->operation_count = (uint8_t)row->operation_count;
+    if (row->concrete_count > 0) {
+        to->table_bits = (uint8_t)table_bits(row->concrete_count);
+        to->table = *next;
+        *next += (uint32_t)1 << to->table_bits;
+        for (uint32_t i = to->table; i < *next; i++) {
+            nodes[i].len = RWITH__NODE_FREE;
+        }
+    }
+}
+
+/* Every node: a table's room is laid before the children that go there. */
+static void lay_nodes(const struct rwith__policy_tree *t,
+                      struct rwith__policy_node *nodes, uint32_t *places)
+{
+    uint32_t next = 1;
+
+    places[0] = 0;
+    for (uint32_t i = 0; i < t->nodes.count; i++) {
+        const struct node_row *row = node_at(t, i);
+        struct rwith__policy_node *parent = &nodes[places[row->parent]];
+
+        if (i > 0) {
+            places[i] = row->kind == NODE_CONCRETE
+                            ? place_concrete(t, row, parent, nodes)
+                            : next++;
+        }
+        if (i > 0 && row->kind == NODE_PARAMETER) {
+            parent->parameter = places[i];
+        } else if (i > 0 && row->kind == NODE_REST) {
+            parent->rest = places[i];
+        }
+        lay_node(row, &nodes[places[i]], nodes, &next);
+    }
+}
+
+bool rwith__policy_tree_lay(struct rwith__policy_tree *t,
+                            struct rwith__policy_node *nodes,
+                            struct rwith__policy_pattern *patterns,
+                            struct rwith__policy_entry *entries)
+{
+    struct pattern_row *pattern_rows = t->patterns.items;
+    struct entry_row *entry_rows = t->entries.items;
+    uint32_t *places = rwith__rows_add(t->mem, &t->places, t->nodes.count);
+
+    if (places == NULL) {
+        return false;
+    }
+    lay_nodes(t, nodes, places);
+    if (t->patterns.count > 0) {
+        qsort(pattern_rows, t->patterns.count, sizeof(*pattern_rows),
+              pattern_order);
+    }
+    if (t->entries.count > 0) {
+        qsort(entry_rows, t->entries.count, sizeof(*entry_rows), entry_order);
+    }
+    for (size_t i = t->patterns.count; i-- > 0;) {
+        patterns[i] = pattern_rows[i].pattern;
+        patterns[i].child = places[patterns[i].child];
+        nodes[places[pattern_rows[i].parent]].patterns = (uint32_t)i;
+    }
+    for (size_t i = t->entries.count; i-- > 0;) {
+        entries[i] = entry_rows[i].entry;
+        nodes[places[entry_rows[i].node]].operations = (uint32_t)i;
+    }
+    return true;
+}
