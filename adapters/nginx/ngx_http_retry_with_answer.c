@@ -130,7 +130,10 @@ ngx_http_retry_with_body_handler(ngx_http_request_t *r)
      * begins with the first response that may be a challenge.
      */
 
-    if (lcf->recall || lcf->sends_unasked) {
+    if (lcf->sends_unasked
+        || (lcf->recall
+            && rwith_recall_count(ngx_http_retry_with_recall_of(lcf->recall))))
+    {
         rc = ngx_http_retry_with_begin(r, ctx);
 
     } else {
@@ -198,6 +201,7 @@ ngx_http_retry_with_begin(ngx_http_request_t *r,
     options.attempts_max = (unsigned) lcf->attempts;
     options.start_within_ms = lcf->start_within;
     options.wait_max_ms = lcf->max_wait;
+    options.is_sent = (ctx->state == NGX_HTTP_RETRY_WITH_SENT);
 
     rc = rwith_exchange_new(&options, &ctx->view, &ctx->exchange);
     if (rc != RWITH_OK) {
@@ -206,14 +210,14 @@ ngx_http_retry_with_begin(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    if (lcf->recall) {
+    if (lcf->recall && !options.is_sent) {
         ngx_http_retry_with_recall_lock(lcf->recall);
     }
 
     rc = rwith_exchange_start(ctx->exchange, ctx->started, ngx_time(),
                               &effect);
 
-    if (lcf->recall) {
+    if (lcf->recall && !options.is_sent) {
         ngx_http_retry_with_recall_unlock(lcf->recall);
     }
 

@@ -353,6 +353,7 @@ ngx_http_retry_with_create_main_conf(ngx_conf_t *cf)
     u_char                           *p;
     uint32_t                          n;
     ngx_uint_t                        i;
+    ngx_table_elt_t                  *header;
     ngx_http_retry_with_main_conf_t  *mcf;
 
     static const ngx_uint_t  versions[NGX_HTTP_RETRY_WITH_VERSIONS] = {
@@ -379,6 +380,8 @@ ngx_http_retry_with_create_main_conf(ngx_conf_t *cf)
     n = (uint32_t) ngx_random() ^ ((uint32_t) ngx_random() << 16)
         ^ ((uint32_t) ngx_pid << 8);
 
+    header = NULL;
+
     for (i = 0; i < NGX_HTTP_RETRY_WITH_VERSIONS; i++) {
         p = ngx_pnalloc(cf->pool, sizeof("1.1 retrywith-00000000") - 1);
         if (p == NULL) {
@@ -386,15 +389,21 @@ ngx_http_retry_with_create_main_conf(ngx_conf_t *cf)
         }
 
         mcf->via[i].version = versions[i];
-        mcf->via[i].value.data = p;
-        mcf->via[i].value.len = ngx_sprintf(p, "%ui.%ui retrywith-%08xD",
-                                            versions[i] / 1000,
-                                            versions[i] % 1000, n)
-                                - p;
+
+        header = &mcf->via[i].header;
+
+        ngx_str_set(&header->key, "Via");
+        header->lowcase_key = (u_char *) "via";
+        header->hash = ngx_hash_key(header->lowcase_key, header->key.len);
+        header->value.data = p;
+        header->value.len = ngx_sprintf(p, "%ui.%ui retrywith-%08xD",
+                                        versions[i] / 1000,
+                                        versions[i] % 1000, n)
+                            - p;
     }
 
-    mcf->name.data = mcf->via[0].value.data + sizeof("1.1 ") - 1;
-    mcf->name.len = mcf->via[0].value.len - (sizeof("1.1 ") - 1);
+    mcf->name.data = header->value.data + sizeof("1.1 ") - 1;
+    mcf->name.len = header->value.len - (sizeof("1.1 ") - 1);
 
     return mcf;
 }

@@ -59,7 +59,7 @@ typedef struct {
 
 typedef struct {
     ngx_uint_t                         version;  /* as r->http_version */
-    ngx_str_t                          value;
+    ngx_table_elt_t                    header;
 } ngx_http_retry_with_via_t;
 
 

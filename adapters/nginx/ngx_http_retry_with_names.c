@@ -295,6 +295,7 @@ ngx_http_retry_with_add_via(ngx_http_request_t *r, ngx_uint_t version,
     ngx_list_t *headers)
 {
     ngx_uint_t                        i;
+    ngx_table_elt_t                  *header;
     ngx_http_retry_with_main_conf_t  *mcf;
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_retry_with_module);
@@ -305,8 +306,14 @@ ngx_http_retry_with_add_via(ngx_http_request_t *r, ngx_uint_t version,
         }
     }
 
-    return ngx_http_retry_with_push_field(r->pool, headers, RWITH_LIT("Via"),
-                                ngx_http_retry_with_slice(&mcf->via[i].value));
+    header = ngx_list_push(headers);
+    if (header == NULL) {
+        return NGX_ERROR;
+    }
+
+    *header = mcf->via[i].header;
+
+    return NGX_OK;
 }
 
 

@@ -69,6 +69,9 @@ typedef struct rwith_exchange_options {
                                      those of a swallowed response go with
                                      the next send */
     bool no_retry;              /**< recognise and explain only */
+    bool is_sent;               /**< the request went out as the client made
+                                     it before the exchange was begun: start
+                                     adds nothing to the first send */
     bool may_prompt;            /**< NEED may name values that the supply
                                      has no entry for */
 } rwith_exchange_options;
