@@ -26,7 +26,7 @@ static uint64_t load(const void *from)
            (uint64_t)b[6] << 48 | (uint64_t)b[7] << 56;
 }
 
-static void mix(uint64_t v[4])
+static inline void mix(uint64_t v[4])
 {
     v[0] += v[1];
     v[1] = rotate(v[1], 13) ^ v[0];

@@ -19,15 +19,15 @@ uint64_t rwith__recall_hash(const rwith_recall *recall,
                             uint64_t client)
 {
     struct rwith__hash hash;
-    char tail[12] = { (char)(origin->port >> 8), (char)(origin->port & 0xff),
+    char head[16] = { (char)(origin->port >> 8), (char)(origin->port & 0xff),
                       (char)origin->scheme.len, (char)has_value };
 
     for (unsigned i = 0; i < 8; i++) {
-        tail[4 + i] = (char)((client >> (8 * i)) & 0xff);
+        head[8 + i] = (char)((client >> (8 * i)) & 0xff);
     }
     rwith__hash_start(&hash, recall->key);
+    rwith__hash_add(&hash, (rwith_slice){ head, sizeof(head) });
     rwith__hash_add(&hash, origin->host);
-    rwith__hash_add(&hash, (rwith_slice){ tail, sizeof(tail) });
     return rwith__hash_end(&hash);
 }
 

@@ -9,7 +9,7 @@
 
 #include "lib/arena.h"
 
-#define MAGIC          UINT64_C(0x316c6c6163657277) /* "rwecall1" */
+#define MAGIC          UINT64_C(0x326c6c6163657277) /* "rwecall2" */
 #define BYTES_PER_SLOT 256                          /* of the whole block */
 #define SLOTS_MAX      65536
 #define SIZE_MAX_USED  ((size_t)SLOTS_MAX * 4096)

@@ -57,7 +57,7 @@ static const rwith_slice never_set[] = {
 };
 
 /* CGI and what came after it make one variable of X-A and X_A. */
-static bool begins_as(rwith_slice name, rwith_slice never)
+static inline bool begins_as(rwith_slice name, rwith_slice never)
 {
     for (size_t i = 0; i < never.len; i++) {
         char c = name.ptr[i] == '_' ? '-' : rwith__ascii_lower(name.ptr[i]);

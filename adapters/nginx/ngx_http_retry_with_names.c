@@ -17,6 +17,14 @@
 #define NGX_HTTP_RETRY_WITH_BUFFERED  0x08
 
 
+static const ngx_table_elt_t  ngx_http_retry_with_private = {
+    .hash = 1,
+    .key = ngx_string("Cache-Control"),
+    .value = ngx_string("private"),
+    .lowcase_key = (u_char *) "cache-control"
+};
+
+
 /* a translated body on its way, never more than a few chunks of it */
 
 typedef struct {
@@ -145,8 +153,8 @@ static ngx_uint_t
 ngx_http_retry_with_is_connection(ngx_table_elt_t *header)
 {
     return header->key.len == sizeof("Connection") - 1
-           && ngx_strncasecmp(header->key.data, (u_char *) "Connection",
-                              sizeof("Connection") - 1) == 0;
+           && rwith_slice_equal_nocase(ngx_http_retry_with_slice(&header->key),
+                                       RWITH_LIT("Connection"));
 }
 
 
@@ -158,8 +166,8 @@ ngx_http_retry_with_is_connection(ngx_table_elt_t *header)
 ngx_list_t *
 ngx_http_retry_with_named_hops(ngx_list_t *fields)
 {
-    ngx_str_t        *value;
     ngx_uint_t        i;
+    rwith_slice       value;
     ngx_list_part_t  *part;
     ngx_table_elt_t  *header;
 
@@ -172,14 +180,10 @@ ngx_http_retry_with_named_hops(ngx_list_t *fields)
                 continue;
             }
 
-            value = &header[i].value;
+            value = ngx_http_retry_with_slice(&header[i].value);
 
-            if ((value->len == sizeof("keep-alive") - 1
-                 && ngx_strncasecmp(value->data, (u_char *) "keep-alive",
-                                    sizeof("keep-alive") - 1) == 0)
-                || (value->len == sizeof("close") - 1
-                    && ngx_strncasecmp(value->data, (u_char *) "close",
-                                       sizeof("close") - 1) == 0))
+            if (rwith_slice_equal_nocase(value, RWITH_LIT("keep-alive"))
+                || rwith_slice_equal_nocase(value, RWITH_LIT("close")))
             {
                 continue;
             }
@@ -352,13 +356,12 @@ ngx_http_retry_with_dress(ngx_http_request_t *r,
     /* the rules of trust, 5: obtained with what the client did not send */
 
     if (ctx->is_patched) {
-        if (ngx_http_retry_with_push_field(r->pool, &r->headers_out.headers,
-                                           RWITH_LIT("Cache-Control"),
-                                           RWITH_LIT("private"))
-            != NGX_OK)
-        {
+        header = ngx_list_push(&r->headers_out.headers);
+        if (header == NULL) {
             return NGX_ERROR;
         }
+
+        *header = ngx_http_retry_with_private;
     }
 
     if (!ctx->is_relay) {
