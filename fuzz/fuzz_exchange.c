@@ -2,8 +2,9 @@
  * The exchange under a hostile origin and a failing allocator.  The input is
  * a script: the request's flags, then one event after the other, with the
  * fields of responses taken from the bytes.  Whatever comes: attempts stay
- * within their limit, what is over stays over, no field that is never set is
- * set, and a value configured for another origin goes nowhere.
+ * within their limit and in their time, what is over stays over, no field
+ * that is never set is set, none twice, an echo answers the last 449 only,
+ * and a value configured for another origin goes nowhere.
  */
 #include <retrywith/exchange.h>
 #include <retrywith/trust.h>
@@ -122,12 +123,45 @@ static bool holds(rwith_slice s, const char *what)
     return false;
 }
 
-static void check_effect(const rwith_effect *effect)
+/* What the checks have to know of what happened. */
+struct past {
+    uint64_t start_ms, need_ms;
+    rwith_slice echo; /* that the last response asks for; ptr NULL: none */
+    rwith_field held[FIELDS_MAX]; /* of the last response */
+};
+
+static void past_take(struct past *past, const rwith_response *resp)
+{
+    const rwith_field *field = rwith_fields_find(
+        resp->fields, resp->field_count, RWITH_LIT("Ms-Echo-Request"));
+
+    past->echo = (rwith_slice){ NULL, 0 };
+    if (resp->status == 449 && field != NULL) {
+        past->echo = field->value;
+    }
+}
+
+/* */
+static void check_echo(const struct past *past, const rwith_effect *effect)
+{
+    const rwith_field *echo = rwith_fields_find(effect->set, effect->set_count,
+                                                RWITH_LIT("Ms-Echo-Reply"));
+
+    require(echo == NULL ||
+            (past->echo.ptr != NULL && effect->kind == RWITH_EFFECT_SEND &&
+             rwith_slice_equal(echo->value, past->echo)));
+}
+
+static void check_effect(const struct past *past, const rwith_effect *effect,
+                         uint64_t now)
 {
     if (effect->kind != RWITH_EFFECT_SEND &&
         effect->kind != RWITH_EFFECT_OBTAIN) {
         return;
     }
+    check_echo(past, effect);
+    require((effect->kind == RWITH_EFFECT_SEND && effect->attempt == 1) ||
+            now - past->start_ms <= RWITH_START_WITHIN_MS_DEFAULT);
     require(!holds(effect->target, FOREIGN));
     require(!holds(effect->credentials, FOREIGN));
     for (size_t i = 0; i < effect->set_count; i++) {
@@ -139,6 +173,7 @@ static void check_effect(const rwith_effect *effect)
         require(is_ours || rwith_trust_field_may_be_set(f->name));
         require(rwith_trust_value_ok(f->value, SIZE_MAX));
         require(!holds(f->value, FOREIGN));
+        require(rwith_fields_find(effect->set, i, f->name) == NULL);
     }
     for (size_t i = 0; i < effect->member_count; i++) {
         require(!holds(effect->members[i].value, FOREIGN));
@@ -174,8 +209,10 @@ static size_t take_facts(struct input *in, const rwith_effect *effect,
 }
 
 static int step(rwith_exchange *x, struct input *in, rwith_supply *supply,
-                uint64_t now, const rwith_effect **effect)
+                struct past *past, uint64_t now, const rwith_effect **effect)
 {
+    bool is_sending = x->state == RWITH__STATE_SENDING;
+    bool is_needing = x->state == RWITH__STATE_NEEDING;
     rwith_field fields[FIELDS_MAX];
     rwith_fact facts[FACTS_MAX];
     rwith_response resp;
@@ -188,6 +225,7 @@ static int step(rwith_exchange *x, struct input *in, rwith_supply *supply,
         count = take_facts(in, *effect, facts);
         return rwith_exchange_facts(x, now, facts, count, effect);
     case 2:
+        past->start_ms += is_needing ? now - past->need_ms : 0;
         rwith_supply_fill(supply, 5, take_slice(in));
         return rwith_exchange_values(x, now, effect);
     case 3:
@@ -200,7 +238,10 @@ static int step(rwith_exchange *x, struct input *in, rwith_supply *supply,
     case 6:
         return rwith_exchange_failed(x, now, effect);
     default:
-        resp = take_response(in, fields);
+        resp = take_response(in, is_sending ? past->held : fields);
+        if (is_sending) {
+            past_take(past, &resp);
+        }
         return rwith_exchange_response(x, now, &resp, effect);
     }
 }
@@ -230,6 +271,7 @@ static void run(struct input *in, const rwith_dialects *set,
     };
     const rwith_effect *effect = NULL;
     rwith_exchange *x = NULL;
+    struct past past = { 0 };
     uint64_t now = 0;
     bool is_over = false;
 
@@ -247,14 +289,18 @@ static void run(struct input *in, const rwith_dialects *set,
         int err;
 
         now += take(in) * 16;
-        err = step(x, in, supply, now, &effect);
+        if (before == RWITH__STATE_NEW) {
+            past.start_ms = now;
+        }
+        err = step(x, in, supply, &past, now, &effect);
         require(rwith__exchange_validate(x));
         require(x->attempts <= RWITH_ATTEMPTS_MAX_DEFAULT);
         require(!is_over || (err == RWITH_ESTATE && x->state == before));
         is_over = x->state == RWITH__STATE_DELIVERED ||
                   x->state == RWITH__STATE_FAILED;
         if (err == RWITH_OK) {
-            check_effect(effect);
+            check_effect(&past, effect, now);
+            past.need_ms = now;
         } else {
             require(err == RWITH_ESTATE ? x->state == before : is_over);
             effect = NULL;

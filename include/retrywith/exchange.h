@@ -22,10 +22,10 @@
  *
  * A response is *held* from rwith_exchange_response() until DELIVER hands it
  * to the client or SEND swallows it; through READ, NEED, WAIT and OBTAIN it
- * stays held, for any of them may end in DELIVER.  The bytes behind its head's
- * slices must stay valid as long; those of facts and of an obtain's answer
- * during the call only; those of the request and of the set for the
- * exchange's life.  Values of the supply are copied.
+ * stays held, for any of them may end in DELIVER.  Its fields and the bytes
+ * behind them must stay valid as long; facts and an obtain's answer during
+ * the call only; the request's fields and bytes, the set and the supply for
+ * the exchange's life.  Values of the supply are copied.
  *
  * Order of the effects for one challenge: READ (if the body must be seen),
  * NEED (if a value lies outside), WAIT, OBTAIN, SEND.

@@ -23,7 +23,8 @@ struct scenario {
     const rwith_effect *effect;
     rwith_request req;
     rwith_field fields[FIELDS_MAX];
-    rwith_slice copies[2 * FIELDS_MAX]; /* of the last response, exact */
+    rwith_field held[FIELDS_MAX];       /* of the last response */
+    rwith_slice copies[2 * FIELDS_MAX]; /* its bytes, exact */
     size_t copy_count;
 };
 
@@ -454,7 +455,7 @@ static void run_step(struct scenario *s, yajl_val step)
     if (strcmp(what, "start") == 0) {
         err = rwith_exchange_start(s->x, now, 1700000000, &s->effect);
     } else if (strcmp(what, "response") == 0) {
-        rwith_response resp = response_take(s, step, fields);
+        rwith_response resp = response_take(s, step, s->held);
 
         err = rwith_exchange_response(s->x, now, &resp, &s->effect);
     } else if (strcmp(what, "obtained") == 0) {
