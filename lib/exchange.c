@@ -98,11 +98,7 @@ static int send_again(rwith_exchange *x)
 {
     struct rwith__plan plan;
     uint64_t dialects = rwith__plan_repeatable(x, x->work->challenge.dialects);
-    int err = rwith__item_take_cookies(x, &x->resp);
 
-    if (err != RWITH_OK) {
-        return err;
-    }
     rwith__item_drop_passing(x);
     rwith__plan_make(x, dialects, true, &plan);
     return plan.err == RWITH_OK ? send(x) : plan.err;
@@ -148,11 +144,8 @@ static int obtain(rwith_exchange *x)
 {
     const struct rwith__dialect *dialect =
         rwith__dialect_at(x->options.set, x->work->challenge.obtain_dialect);
-    int err = rwith__item_take_cookies(x, &x->resp);
+    int err = rwith__patch_obtain(x, &dialect->fetch);
 
-    if (err == RWITH_OK) {
-        err = rwith__patch_obtain(x, &dialect->fetch);
-    }
     if (err != RWITH_OK) {
         return err;
     }
@@ -243,8 +236,15 @@ static uint64_t wait_ms(const rwith_exchange *x, uint64_t dialects)
     return wait;
 }
 
+/* The held response's cookies are taken once, before those of an obtain's
+ * answer, which is newer. */
 static int proceed(rwith_exchange *x, uint64_t dialects)
 {
+    int err = rwith__item_take_cookies(x, &x->resp);
+
+    if (err != RWITH_OK) {
+        return err;
+    }
     return can_obtain(x, dialects) ? obtain(x) : send_again(x);
 }
 
