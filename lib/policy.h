@@ -85,7 +85,8 @@ struct rwith__policy_media {
 
 /* What judging a request looks at, a line of cache. */
 struct rwith__policy_operation {
-    uint64_t must;         /* needs that no alternative is about */
+    uint64_t must;         /* needs that no alternative is about, */
+    uint64_t bodiless;     /* and those of requests without a body */
     uint64_t query;        /* needs in the query, */
     uint64_t cookie;       /* in cookies, */
     uint64_t header;       /* in other header fields, */
@@ -240,6 +241,7 @@ struct rwith__draft_need {
     uint32_t need;
     uint32_t next;
     bool of_alternative; /* only alternatives want it */
+    bool bodiless;       /* only without a body */
 };
 
 struct rwith__draft_alternative {

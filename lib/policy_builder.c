@@ -375,7 +375,7 @@ static bool need_is_same(const rwith_policy_builder *b, uint32_t kept,
 static bool need_is_valid(const rwith_policy_need *need)
 {
     return need->in < RWITH_PLACE_COUNT && need->in != RWITH_IN_BODY &&
-           need->flags <= (RWITH_NEED_ANY_VALUE | RWITH_NEED_BRACKETS) &&
+           need->flags < RWITH_NEED_BODILESS << 1 &&
            rwith_requirement_name_ok(need->in, need->name);
 }
 
@@ -385,6 +385,7 @@ static int operation_need(rwith_policy_builder *b, uint32_t operation,
                           unsigned *ret_bit)
 {
     struct rwith__draft_operation *o = operation_at(b, operation);
+    bool is_bodiless = (need->flags & RWITH_NEED_BODILESS) != 0;
     unsigned bit = 0;
     uint32_t kept;
 
@@ -396,6 +397,7 @@ static int operation_need(rwith_policy_builder *b, uint32_t operation,
 
         if (need_is_same(b, row->need, need)) {
             row->of_alternative = row->of_alternative && of_alternative;
+            row->bodiless = row->bodiless && is_bodiless;
             *ret_bit = bit;
             return RWITH_OK;
         }
@@ -413,7 +415,8 @@ static int operation_need(rwith_policy_builder *b, uint32_t operation,
     if (row == NULL) {
         return RWITH_ENOMEM;
     }
-    *row = (struct rwith__draft_need){ kept, NONE, of_alternative };
+    *row =
+        (struct rwith__draft_need){ kept, NONE, of_alternative, is_bodiless };
     if (o->last_need == NONE) {
         o->first_need = made;
     } else {

@@ -209,7 +209,9 @@ static void lay_operation(const struct compile *c, struct layout *l,
 
         l->need_lists[l->need_at++] = row->need;
         if (!row->of_alternative) {
-            to->must |= (uint64_t)1 << bit;
+            uint64_t *mask = row->bodiless ? &to->bodiless : &to->must;
+
+            *mask |= (uint64_t)1 << bit;
         }
         n = row->next;
     }

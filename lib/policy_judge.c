@@ -325,13 +325,20 @@ static unsigned nearest_alternative(const rwith_judge *judge,
     return nearest;
 }
 
+/* What that request needs, whatever alternative is taken. */
+static uint64_t must_have(const rwith_judge *judge,
+                          const struct rwith__policy_operation *o)
+{
+    return judge->has_body ? o->must : o->must | o->bodiless;
+}
+
 /* What the head lacks for one of the operations, as a mask of its needs. */
 static uint64_t head_missing(const rwith_judge *judge, unsigned which,
                              const rwith_judge_options *options)
 {
     const struct rwith__policy_operation *o = judge_operation(judge, which);
     uint64_t seen = judge->seen[which];
-    uint64_t missing = o->must & ~seen, alternative;
+    uint64_t missing = must_have(judge, o) & ~seen, alternative;
 
     if (options->credentials == RWITH_CREDENTIALS_PASS) {
         return missing & ~o->credentials;
@@ -627,7 +634,8 @@ static void list_security(const rwith_judge *judge, rwith_missing_list *list)
     const struct rwith__policy_operation *o =
         judge_operation(judge, judge->chosen);
     const uint64_t *masks = &judge->policy->alternatives[o->alternatives];
-    uint64_t have = judge->seen[judge->chosen] | o->must, missing;
+    uint64_t must = must_have(judge, o), missing;
+    uint64_t have = judge->seen[judge->chosen] | must;
     unsigned nearest =
         nearest_alternative(judge, o, judge->seen[judge->chosen], &missing);
     rwith_missing numbers = { 0 };
@@ -638,7 +646,7 @@ static void list_security(const rwith_judge *judge, rwith_missing_list *list)
     if (o->alternative_count > 1) {
         numbers.choice = ++list->choices;
     }
-    list_mask(judge, missing & ~o->must, numbers, list);
+    list_mask(judge, missing & ~must, numbers, list);
     for (unsigned i = 0; i < o->alternative_count; i++) {
         if (i != nearest) {
             numbers.alternative++;
@@ -656,7 +664,7 @@ void rwith_judge_list(const rwith_judge *judge,
     }
     const struct rwith__policy_operation *o =
         judge_operation(judge, judge->chosen);
-    uint64_t missing = o->must & ~judge->seen[judge->chosen];
+    uint64_t missing = must_have(judge, o) & ~judge->seen[judge->chosen];
     bool pass = options->credentials == RWITH_CREDENTIALS_PASS;
 
     list_mask(judge, pass ? missing & ~o->credentials : missing,

@@ -3,6 +3,10 @@
  * fetch", ready but for the values.  Nothing of the request is in them: its
  * address is put in by the page's script.
  */
+#include <string.h>
+
+#include <retrywith/trust.h>
+
 #include "lib/refusal.h"
 
 /* Before each option but the first words. */
@@ -105,10 +109,37 @@ static void write_curl_item(struct rwith__writer *w, const rwith_missing *item)
     }
 }
 
+/* "--give query NAME=VALUE" cannot say a name that has a "=". */
+static bool can_be_given(const rwith_missing *item)
+{
+    return item->in != RWITH_IN_QUERY ||
+           memchr(item->name.ptr, '=', item->name.len) == NULL;
+}
+
+/* Parameters behind the address: all, or those that cannot be given. */
+static void write_query(struct rwith__writer *w, const rwith_missing_list *list,
+                        bool all)
+{
+    const char *sign = "<span class=\"query\">?</span>";
+
+    for (size_t i = 0; i < list->count; i++) {
+        const rwith_missing *item = &list->items[i];
+
+        if (rwith__missing_is_main(item) && item->in == RWITH_IN_QUERY &&
+            (all || !can_be_given(item))) {
+            rwith__write_text(w, sign);
+            rwith__write_escaped(w, RWITH__ESCAPE_QUERY, item->name, SIZE_MAX);
+            rwith__write_text(w, "=");
+            put(w, "VALUE");
+            sign = "&amp;";
+        }
+    }
+    rwith__write_text(w, "&#39;</pre></figure>\n");
+}
+
 static void write_curl(struct rwith__writer *w, const rwith_refusal *refusal)
 {
     const rwith_missing_list *list = refusal->missing;
-    const char *sign = "<span class=\"query\">?</span>";
     bool has_body = refusal->has_body;
 
     open_lines(w, "curl");
@@ -124,22 +155,17 @@ static void write_curl(struct rwith__writer *w, const rwith_refusal *refusal)
         write_body(w);
     }
     write_address(w);
-    for (size_t i = 0; i < list->count; i++) {
-        if (rwith__missing_is_main(&list->items[i]) &&
-            list->items[i].in == RWITH_IN_QUERY) {
-            rwith__write_text(w, sign);
-            rwith__write_escaped(w, RWITH__ESCAPE_QUERY, list->items[i].name,
-                                 SIZE_MAX);
-            rwith__write_text(w, "=");
-            put(w, "VALUE");
-            sign = "&amp;";
-        }
-    }
-    rwith__write_text(w, "&#39;</pre></figure>\n");
+    write_query(w, list, true);
 }
 
+/* A field that no challenge may set cannot be given, but sent. */
 static void write_fetch_item(struct rwith__writer *w, const rwith_missing *item)
 {
+    if (item->in == RWITH_IN_HEADER &&
+        !rwith_trust_field_may_be_set(item->name)) {
+        write_curl_item(w, item);
+        return;
+    }
     if (item->in == RWITH_IN_AUTHORIZATION) {
         rwith__write_text(w, is_bearer(item) ? NEXT "--auth bearer -u "
                                              : NEXT "-u ");
@@ -168,7 +194,8 @@ static void write_fetch(struct rwith__writer *w, const rwith_refusal *refusal)
 
         if (rwith__missing_is_main(item)) {
             has_body |= item->in == RWITH_IN_BODY;
-            if (item->in != RWITH_IN_BODY || is_member(item)) {
+            if ((item->in != RWITH_IN_BODY || is_member(item)) &&
+                can_be_given(item)) {
                 write_fetch_item(w, item);
             }
         }
@@ -177,7 +204,7 @@ static void write_fetch(struct rwith__writer *w, const rwith_refusal *refusal)
         write_body(w);
     }
     write_address(w);
-    rwith__write_text(w, "&#39;</pre></figure>\n");
+    write_query(w, list, false);
 }
 
 void rwith__refusal_lines(struct rwith__writer *w, const rwith_refusal *refusal)

@@ -16,6 +16,7 @@
 /* What follows the place. */
 enum operand {
     OPERAND_NAME,
+    OPERAND_BODILESS, /* a name that only a request without a body needs */
     OPERAND_SCHEME,
     OPERAND_POINTER, /* may be left out: the body as a whole */
     OPERAND_IF_SENT  /* a pointer into a body that may be absent */
@@ -28,6 +29,7 @@ static const struct keyword {
     enum operand operand;
 } keywords[] = {
     { "header", RWITH_IN_HEADER, OPERAND_NAME },
+    { "header-without-body", RWITH_IN_HEADER, OPERAND_BODILESS },
     { "query", RWITH_IN_QUERY, OPERAND_NAME },
     { "cookie", RWITH_IN_COOKIE, OPERAND_NAME },
     { "body", RWITH_IN_BODY, OPERAND_POINTER },
@@ -157,8 +159,8 @@ static int read_item(const struct rules *rules, size_t *word, struct item *item,
     *item = (struct item){ .keyword = keyword_at(&bare, *word), .word = *word };
     if (item->keyword == NULL) {
         return wrong(rules, *word,
-                     "header, query, cookie, body, sent-body or "
-                     "authorization");
+                     "header, header-without-body, query, cookie, body, "
+                     "sent-body or authorization");
     }
     (*word)++;
     bool may_lack = item->keyword->operand == OPERAND_POINTER;
@@ -371,6 +373,10 @@ static int add_rule(const struct rules *rules, const struct rule *rule,
         rwith_policy_need need = { .in = item->keyword->in,
                                    .name = item->name,
                                    .hint = item->hint };
+
+        if (item->keyword->operand == OPERAND_BODILESS) {
+            need.flags = RWITH_NEED_BODILESS;
+        }
 
         if (need.in != RWITH_IN_BODY) {
             err = rwith_policy_add_need(rules->builder, operation, &need);

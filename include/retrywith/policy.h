@@ -45,6 +45,8 @@ extern "C" {
 #define RWITH_NEED_ANY_VALUE 1u
 /** Query: "name[…]" counts, whatever is in the brackets (deepObject). */
 #define RWITH_NEED_BRACKETS 2u
+/** Only a request without a body needs it.  Not in an alternative. */
+#define RWITH_NEED_BODILESS 4u
 
 /**
  * One thing that a request head needs.  AUTHORIZATION: @a name is the scheme

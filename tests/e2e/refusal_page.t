@@ -6,6 +6,7 @@ Chromium judges the page with the Content-Security-Policy that the gate sends;
 any complaint in its console but the 449 itself fails the test, and so does
 any request to another place than the gate.
 """
+import html
 import os
 import sys
 sys.path.insert(0, os.path.dirname(__file__))
@@ -275,6 +276,37 @@ ok(page.run("return !document.querySelector('form')") and
    "evil" not in page.run("return document.documentElement.outerHTML"),
    "a form of a foreign page is not carried")
 page.console()
+
+# --- the lines for a terminal, as they are but for the values -----------------
+body = write("body.json", '{"item": 1, "address": 2}')
+ROWS = [("GET", "/account?a=1", [], "/account?a=1&session=v"),
+        ("bearer", "/token", [], "/token"),
+        ("basic", "/user", [], "/user"),
+        ("JSON", "/order", ["-H", "Content-Type: application/json", "-d",
+                            "{}"], "/order"),
+        ("no body", "/order", ["-X", "POST"], "/order"),
+        ("a name to quote", "/xss", [], None)]
+for name, path, args, target in ROWS:
+    got = curl("-s", "-H", "Accept: text/html", *args, gate.url + path)
+    lines = [html.unescape(re.sub(r"<[^>]*>", "", l)) for l in
+             re.findall(r"(?s)<pre[^>]*>(.*?)</pre>", got.out)]
+    is_(len(lines), 2, name + ": two lines")
+    for line in lines:
+        command = line.split()[0]
+        origin.reset()
+        line = line.replace("URL?", "URL&" if "?" in path else "URL?")
+        for word, value in (("VALUE", "v"), ("TOKEN", "t"), ("USER", "u:p"),
+                            ("TYPE", "application/json"), ("BODY", body),
+                            ("URL", gate.url + path)):
+            line = re.sub(r"\b%s\b" % word, value, line)
+        if command == "curl":
+            line = line.replace("curl", "curl -q -sS", 1)
+        got = run("sh", "-c", line, sanitized=True, env={
+            "PATH": BUILD + "/bin:" + os.environ["PATH"]})
+        ok(got.code == 0 and len(origin.requests) == 1 and
+           target in (None, origin.requests[0].target),
+           "%s: the line of %s gets through" % (name, command),
+           "%s\n%r\n%r" % (line, got, [r.head for r in origin.requests]))
 
 # --- hostile documents ------------------------------------------------------------
 refused("/xss", "hostile")

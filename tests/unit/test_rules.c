@@ -76,7 +76,9 @@ static void run_shipped(void)
     is_str(name, "Destination", "the first is Destination");
     ok(rwith_policy_header_name(policy, 1, &name), "there is another");
     is_str(name, "Lock-Token", "the second is Lock-Token");
-    ok(!rwith_policy_header_name(policy, 2, &name), "there is no third");
+    ok(rwith_policy_header_name(policy, 2, &name), "and another");
+    is_str(name, "If", "the third is If");
+    ok(!rwith_policy_header_name(policy, 3, &name), "there is no fourth");
     rwith_policy_hit hit =
         rwith_policy_match(policy, RWITH_LIT("MOVE"), RWITH_LIT("/any/where"));
     is_str(rwith_policy_template(policy, hit.operation), "/**",
