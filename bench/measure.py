@@ -41,16 +41,17 @@ def family(pid):
 
 
 def processor_seconds(pid):
-    """User and system time of a process and its descendants."""
-    total = 0
+    """User and system time of a process and its descendants; the first."""
+    total = user = 0
     for one in family(pid):
         try:
             with open("/proc/%d/stat" % one) as file:
                 parts = file.read().rsplit(")", 1)[1].split()
+            user += int(parts[11])
             total += int(parts[11]) + int(parts[12])
         except OSError:
             pass
-    return total / TICK
+    return total / TICK, user / TICK
 
 
 def wrk(url, seconds, connections=64, script=None):
@@ -110,13 +111,14 @@ def compare(title, peers, path, base, rounds, seconds, script=None,
     for _ in range(rounds):
         for peer in peers:
             pin(peer.process, PROXY_CORE)
-            before = processor_seconds(peer.process.pid)
+            before, before_user = processor_seconds(peer.process.pid)
             count, took, late, others, errors = wrk(
                 peer.url + path, seconds, connections, script)
-            used = processor_seconds(peer.process.pid) - before
+            used, user = processor_seconds(peer.process.pid)
             bad = errors + (count - others if refused else others)
             samples[peer.name].append(
-                (count / took, used / max(count, 1) * 1e6, late, bad))
+                (count / took, (used - before) / max(count, 1) * 1e6, late,
+                 bad, (user - before_user) / max(count, 1) * 1e6))
     rows = []
     middle = statistics.median
     for peer in peers:
@@ -127,6 +129,7 @@ def compare(title, peers, path, base, rounds, seconds, script=None,
             "peer": peer.name, "rate": middle(s[0] for s in got),
             "ratio": middle(ratios), "low": min(ratios), "high": max(ratios),
             "cost_us": middle(s[1] for s in got),
+            "user_us": middle(s[4] for s in got),
             "cost_ratio": middle(costs) if costs else 0,
             "p99_ms": middle(s[2] for s in got),
             "bad": sum(s[3] for s in got)})
@@ -136,12 +139,12 @@ def compare(title, peers, path, base, rounds, seconds, script=None,
 
 def print_rows(title, rows, base):
     print("\n### %s\n" % title)
-    print("| peer | req/s | x %s (low-high) | processor us/request (x) "
+    print("| peer | req/s | x %s (low-high) | processor us/request (x; user) "
           "| p99 ms | errors |" % base)
     print("| --- | --- | --- | --- | --- | --- |")
     for row in rows:
         print("| %(peer)s | %(rate).0f | %(ratio).2f (%(low).2f-%(high).2f) "
-              "| %(cost_us).1f (%(cost_ratio).2f) | %(p99_ms).1f "
+              "| %(cost_us).2f (%(cost_ratio).2f; %(user_us).2f) | %(p99_ms).1f "
               "| %(bad)d |" % row)
     sys.stdout.flush()
 
