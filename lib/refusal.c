@@ -110,6 +110,7 @@ static void field_begin(struct answer *a, const char *name)
 {
     if (a->count < RWITH_REFUSAL_FIELD_MAX) {
         a->fields[a->count].name = rwith_slice_of(name);
+        a->fields[a->count].constant = (rwith_slice){ NULL, 0 };
         a->fields[a->count].from = a->w.len;
     }
 }
@@ -290,8 +291,10 @@ int rwith_refusal_write(const rwith_refusal *refusal, char *buf, size_t buf_len,
         [RWITH_REFUSAL_TEXT] = rwith__refusal_text,
     };
     rwith_refusal_format format = rwith_refusal_negotiate(refusal->accept);
-    struct answer a = { .w = { buf, 0, buf_len } };
+    struct answer a;
 
+    a.w = (struct rwith__writer){ buf, 0, buf_len };
+    a.count = 0;
     write_head(&a, refusal, format);
     size_t from = a.w.len;
     bodies[format](&a.w, refusal);
@@ -301,11 +304,10 @@ int rwith_refusal_write(const rwith_refusal *refusal, char *buf, size_t buf_len,
         }
         return RWITH_ESPACE;
     }
-    *ret =
-        (rwith_refusal_answer){ .format = format, .body_len = a.w.len - from };
+    ret->format = format;
+    ret->body_len = a.w.len - from;
+    ret->body =
+        (rwith_slice){ buf + from, refusal->is_head ? 0 : ret->body_len };
     fill_answer(&a, refusal, ret);
-    if (!refusal->is_head) {
-        ret->body = (rwith_slice){ buf + from, a.w.len - from };
-    }
     return RWITH_OK;
 }

@@ -83,36 +83,55 @@ static unsigned short weight_of(rwith_slice text)
     return q > 1000 || text.len == 0 ? 0 : (unsigned short)q;
 }
 
-/* How well a range names an offer: 0 not at all. */
-static unsigned char range_rank(const struct offer *offer, rwith_slice range)
+/* A media range, cut at its slash. */
+struct range {
+    rwith_slice main_type;
+    rwith_slice sub_type; /* empty: it is none */
+    bool any_main;
+    bool any_sub;
+};
+
+static struct range range_cut(rwith_slice text)
 {
-    const char *slash =
-        range.len > 0 ? memchr(range.ptr, '/', range.len) : NULL;
+    const char *slash = text.len > 0 ? memchr(text.ptr, '/', text.len) : NULL;
+    struct range range = { .main_type = text };
 
-    if (slash == NULL) {
-        return 0;
+    if (slash != NULL) {
+        range.main_type.len = (size_t)(slash - text.ptr);
+        range.sub_type =
+            (rwith_slice){ slash + 1, text.len - range.main_type.len - 1 };
+        range.any_main = rwith_slice_equal(range.main_type, RWITH_LIT("*"));
+        range.any_sub = rwith_slice_equal(range.sub_type, RWITH_LIT("*"));
     }
-    rwith_slice main_type = { range.ptr, (size_t)(slash - range.ptr) };
-    rwith_slice sub_type = { slash + 1, range.len - main_type.len - 1 };
-    bool any_sub = rwith_slice_equal(sub_type, RWITH_LIT("*"));
+    return range;
+}
 
-    if (any_sub && rwith_slice_equal(main_type, RWITH_LIT("*"))) {
+/* Types mostly differ in length already. */
+static bool is_type(rwith_slice a, rwith_slice b)
+{
+    return a.len == b.len && rwith_slice_equal_nocase(a, b);
+}
+
+/* How well a range names an offer: 0 not at all. */
+static unsigned char range_rank(const struct offer *offer,
+                                const struct range *range)
+{
+    if (range->any_sub && range->any_main) {
         return 1;
     }
-    if (!rwith_slice_equal_nocase(main_type, offer->main_type)) {
+    if (!is_type(range->main_type, offer->main_type)) {
         return 0;
     }
-    if (any_sub) {
+    if (range->any_sub) {
         return offer->rank == 4 ? 2 : 0; /* aliases are not meant by it */
     }
-    return rwith_slice_equal_nocase(sub_type, offer->sub_type) ? offer->rank
-                                                               : 0;
+    return is_type(range->sub_type, offer->sub_type) ? offer->rank : 0;
 }
 
 /* One element: a range and its parameters. */
 static void take_range(rwith_slice element, struct weight *weights)
 {
-    rwith_slice range = take_piece(&element, ';');
+    struct range range = range_cut(take_piece(&element, ';'));
     unsigned short q = 1000;
 
     while (element.len > 0) {
@@ -124,7 +143,7 @@ static void take_range(rwith_slice element, struct weight *weights)
         }
     }
     for (size_t i = 0; i < sizeof(offers) / sizeof(offers[0]); i++) {
-        unsigned char rank = range_rank(&offers[i], range);
+        unsigned char rank = range_rank(&offers[i], &range);
         struct weight *weight = &weights[offers[i].format];
 
         if (rank > weight->rank ||
