@@ -63,6 +63,7 @@ struct rwith_curl_job {
     const char *method; /* of this hop */
     bool has_body;      /* this hop sends the content */
     bool is_foreign;    /* a redirect has left the first origin */
+    bool is_legged;     /* its connection authenticates in several legs */
     rwith_field *fields;
     size_t field_count;
     size_t field_cap;
@@ -93,8 +94,9 @@ struct rwith_curl_job {
     uint64_t key;
 
     uint64_t start_ms;
-    uint64_t active_ms; /* last sign of life of the transfer */
-    uint64_t until_ms;  /* WAIT; or when a held body must be here */
+    uint64_t active_ms;  /* last sign of life of the transfer */
+    curl_off_t uploaded; /* bytes, when that was last looked at */
+    uint64_t until_ms;   /* WAIT; or when a held body must be here */
     rwith_curl_result result;
 };
 
@@ -134,6 +136,7 @@ bool rwith__curl_is_redirect(const rwith_curl_job *job);
 CURLcode rwith__curl_transfer_start(rwith_curl_job *job,
                                     const rwith_effect *effect);
 void rwith__curl_transfer_stop(rwith_curl_job *job);
+const char *rwith__curl_userpwd(const rwith_curl_job *job);
 
 /* patch.c: header lines and content of a send */
 CURLcode rwith__curl_patch(rwith_curl_job *job, const rwith_effect *effect,

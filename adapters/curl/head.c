@@ -164,7 +164,10 @@ int rwith__curl_head_read(rwith_curl_head *head, const rwith_alloc *mem,
         ret->reason = head_reason(line);
     }
     while (err == RWITH_OK && rwith__curl_line_next(&cursor, &line)) {
-        if (rwith__curl_line_field(line, &field)) {
+        bool is_folded = *line.ptr == ' ' || *line.ptr == '\t';
+
+        /* A folded line is no field of its own. */
+        if (!is_folded && rwith__curl_line_field(line, &field)) {
             err = head_push(head, mem, field);
         }
     }

@@ -71,6 +71,28 @@ static char *text_of(const rwith_alloc *mem, rwith_slice name,
     return text;
 }
 
+/* A line of the client's that says whose request this is, and to which
+ * server of a host, and that the dialect does not give itself. */
+static bool is_of_client(const rwith_curl_job *job, const rwith_effect *effect,
+                         const char *line)
+{
+    static const rwith_slice names[] = { { "Authorization", 13 },
+                                         { "Host", 4 } };
+    rwith_field field;
+
+    if (job->is_foreign ||
+        !rwith__curl_line_field(rwith_slice_of(line), &field)) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (rwith_slice_equal_nocase(field.name, names[i])) {
+            return rwith_fields_find(effect->set, effect->set_count,
+                                     names[i]) == NULL;
+        }
+    }
+    return false;
+}
+
 /* The client's credentials and cookies, and what the dialect says. */
 static CURLcode obtain_headers(rwith_curl_job *job, const rwith_effect *effect)
 {
@@ -91,13 +113,7 @@ static CURLcode obtain_headers(rwith_curl_job *job, const rwith_effect *effect)
     }
     for (const struct curl_slist *own = job->req.headers; own != NULL;
          own = own->next) {
-        rwith_slice name = RWITH_LIT("Authorization");
-        rwith_field field;
-
-        if (!rwith__curl_line_field(rwith_slice_of(own->data), &field) ||
-            !rwith_slice_equal_nocase(field.name, name) ||
-            rwith_fields_find(effect->set, effect->set_count, name) != NULL ||
-            job->is_foreign) {
+        if (!is_of_client(job, effect, own->data)) {
             continue;
         }
         struct curl_slist *list =

@@ -14,16 +14,27 @@
 /* Content over this is not read in order to be changed. */
 #define PATCHED_MAX (16 * 1024 * 1024)
 
+/* Expect with a connection that authenticates in legs may loop for ever. */
+static bool drops_expect(const rwith_curl_job *job)
+{
+    return job->is_legged && job->has_body &&
+           rwith_fields_find(job->fields, job->field_count,
+                             RWITH_LIT("Expect")) != NULL;
+}
+
 /* Fields that do not go to another origin, and those of dropped content. */
 static bool field_stays(const rwith_curl_job *job, rwith_slice name)
 {
     static const rwith_slice own[] = { { "Authorization", 13 },
-                                       { "Cookie", 6 } };
+                                       { "Cookie", 6 },
+                                       { "Host", 4 } };
     rwith_slice content = RWITH_LIT("Content-");
 
-    if (job->is_foreign && (rwith_slice_equal_nocase(name, own[0]) ||
-                            rwith_slice_equal_nocase(name, own[1]))) {
-        return false;
+    for (size_t i = 0; job->is_foreign && i < sizeof(own) / sizeof(own[0]);
+         i++) {
+        if (rwith_slice_equal_nocase(name, own[i])) {
+            return false;
+        }
     }
     bool is_content = name.len > content.len &&
                       rwith_slice_equal_nocase(
@@ -77,8 +88,7 @@ static CURLcode fields_push(rwith_curl_job *job, rwith_field field)
 CURLcode rwith__curl_fields_read(rwith_curl_job *job)
 {
     const rwith_curl_request *req = &job->req;
-    const char *userpwd =
-        job->url.userpwd != NULL ? job->url.userpwd : req->userpwd;
+    const char *userpwd = rwith__curl_userpwd(job);
     CURLcode code = CURLE_OK;
     rwith_field field;
 
@@ -89,7 +99,7 @@ CURLcode rwith__curl_fields_read(rwith_curl_job *job)
             code = fields_push(job, field);
         }
     }
-    if (code == CURLE_OK && userpwd != NULL && !job->is_foreign) {
+    if (code == CURLE_OK && userpwd != NULL) {
         field = (rwith_field){ RWITH_LIT("Authorization"),
                                rwith_slice_of(userpwd) };
         code = fields_push(job, field);
@@ -145,8 +155,11 @@ static CURLcode append_own(rwith_curl_job *job, const rwith_effect *effect)
         rwith_field field = { { NULL, 0 }, { NULL, 0 } };
 
         (void)line_field(line->data, &field);
-        if (field.name.len > 0 && (find_set(effect, field.name) != NULL ||
-                                   !field_stays(job, field.name))) {
+        if (field.name.len > 0 &&
+            (find_set(effect, field.name) != NULL ||
+             !field_stays(job, field.name) ||
+             (drops_expect(job) &&
+              rwith_slice_equal_nocase(field.name, RWITH_LIT("Expect"))))) {
             continue;
         }
         struct curl_slist *list = curl_slist_append(job->headers, line->data);
@@ -317,7 +330,7 @@ CURLcode rwith__curl_patch(rwith_curl_job *job, const rwith_effect *effect,
 {
     const rwith_curl_request *req = &job->req;
     bool drops_fields =
-        job->is_foreign ||
+        job->is_foreign || drops_expect(job) ||
         (!job->has_body && req->body.kind != RWITH_CURL_BODY_NONE);
     CURLcode code = curl_easy_setopt(req->easy, CURLOPT_COOKIE,
                                      job->is_foreign ? NULL : req->cookie);

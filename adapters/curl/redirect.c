@@ -77,8 +77,12 @@ CURLcode rwith__curl_redirect(rwith_curl_job *job)
     }
     redirect_leave(job);
     redirect_method(job, job->result.status);
-    job->is_foreign =
-        job->is_foreign || !rwith_origin_equal(&next.origin, &job->url.origin);
+    if (!rwith_origin_equal(&next.origin, &job->url.origin)) {
+        job->is_foreign = true;
+    } else if (next.userpwd == NULL) {
+        next.userpwd = job->url.userpwd; /* of the URL that was given */
+        job->url.userpwd = NULL;
+    }
     rwith__curl_url_free(&job->url, mem);
     job->url = next;
     next = (rwith_curl_url){ 0 };

@@ -151,6 +151,15 @@ static void set_content(rwith_curl_job *job)
     curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, job->method);
 }
 
+/* The client's credentials: of the URL, else those for its first origin. */
+const char *rwith__curl_userpwd(const rwith_curl_job *job)
+{
+    if (job->url.userpwd != NULL) {
+        return job->url.userpwd;
+    }
+    return job->is_foreign ? NULL : job->req.userpwd;
+}
+
 /* Credentials of the effect, else the client's own; the latter stay at the
  * origin they were given for. */
 static CURLcode set_auth(rwith_curl_job *job, const rwith_effect *effect,
@@ -165,9 +174,7 @@ static CURLcode set_auth(rwith_curl_job *job, const rwith_effect *effect,
         [RWITH_AUTH_NEGOTIATE] = CURLAUTH_NEGOTIATE,
     };
     const rwith_curl_request *req = &job->req;
-    const char *userpwd = job->url.userpwd != NULL ? job->url.userpwd
-                          : job->is_foreign        ? NULL
-                                                   : req->userpwd;
+    const char *userpwd = rwith__curl_userpwd(job);
     unsigned long auth = req->auth != 0 ? req->auth : CURLAUTH_BASIC;
 
     if (effect->driver_auth != RWITH_AUTH_NONE) {
@@ -194,10 +201,8 @@ static CURLcode set_auth(rwith_curl_job *job, const rwith_effect *effect,
  * legs it loops for ever, in libcurl 7.88 with Apache: never there.
  */
 static const struct curl_slist *set_expect(rwith_curl_job *job,
-                                           const struct curl_slist *headers,
-                                           unsigned long auth)
+                                           const struct curl_slist *headers)
 {
-    bool is_legged = (auth & (CURLAUTH_NTLM | CURLAUTH_NEGOTIATE)) != 0;
     bool is_small = job->source.size >= 0 && job->source.size < EXPECT_MIN;
     bool is_asked = rwith_fields_find(job->fields, job->field_count,
                                       RWITH_LIT("Expect")) != NULL;
@@ -207,7 +212,7 @@ static const struct curl_slist *set_expect(rwith_curl_job *job,
     } list = { headers };
     static char none[] = "Expect:";
 
-    if (!job->has_body || (!is_legged && (is_asked || !is_small))) {
+    if (!job->has_body || (!job->is_legged && (is_asked || !is_small))) {
         return headers;
     }
     job->expect = (struct curl_slist){ none, list.to };
@@ -240,7 +245,11 @@ CURLcode rwith__curl_transfer_start(rwith_curl_job *job,
     if (job->has_body && !rwith__curl_source_rewind(&job->source)) {
         return CURLE_SEND_FAIL_REWIND;
     }
-    CURLcode code = rwith__curl_patch(job, effect, &headers);
+    CURLcode code = set_auth(job, effect, &auth);
+    job->is_legged = (auth & (CURLAUTH_NTLM | CURLAUTH_NEGOTIATE)) != 0;
+    if (code == CURLE_OK) {
+        code = rwith__curl_patch(job, effect, &headers);
+    }
     if (code == CURLE_OK &&
         !rwith_slice_equal(effect->target, job->url.target)) {
         code = rwith__curl_url_at(&job->url, job->session->mem, effect->target,
@@ -250,15 +259,12 @@ CURLcode rwith__curl_transfer_start(rwith_curl_job *job,
     if (code == CURLE_OK) {
         code = curl_easy_setopt(easy, CURLOPT_URL, url);
     }
-    if (code == CURLE_OK) {
-        code = set_auth(job, effect, &auth);
-    }
     if (code != CURLE_OK) {
         return code;
     }
     set_callbacks(job);
     set_content(job);
-    headers = set_expect(job, headers, auth);
+    headers = set_expect(job, headers);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
     job->active_ms = rwith__curl_now_ms();
     job->ended = CURLE_OK;
