@@ -79,6 +79,17 @@ static const rwith_option options[] = {
       RWITH_OPTION_FLAG, AT(http2), 0 },
     { "connect-timeout", 0, "S", CONNECTION, "0.1", "to connect; default 30",
       RWITH_OPTION_SECONDS, AT(connect_timeout_ms), DAY_MS },
+    { "head-timeout", 0, "S", CONNECTION, "0.1",
+      "for the answer's head; default 300", RWITH_OPTION_SECONDS,
+      AT(head_timeout_ms), DAY_MS },
+    { "idle-timeout", 0, "S", CONNECTION, "0.1",
+      "without a byte of it; default 300", RWITH_OPTION_SECONDS,
+      AT(idle_timeout_ms), DAY_MS },
+    { "speed-limit", 'Y', "SIZE", CONNECTION, "0.1",
+      "bytes a second that are too few", RWITH_OPTION_SIZE, AT(speed_limit),
+      1u << 30 },
+    { "speed-time", 'y', "S", CONNECTION, "0.1", "for how long; default 30",
+      RWITH_OPTION_SECONDS, AT(speed_time_ms), DAY_MS },
     { "max-time", 'm', "S", CONNECTION, "0.1", "for everything",
       RWITH_OPTION_SECONDS, AT(max_time_ms), DAY_MS },
 
@@ -157,6 +168,8 @@ static int fetch_perform(rwith_fetch *f)
         .wait_max_ms = f->set.max_wait_ms,
         .no_retry = f->set.no_retry,
         .connect_ms = f->set.connect_timeout_ms,
+        .head_ms = f->set.head_timeout_ms,
+        .idle_ms = f->set.idle_timeout_ms,
     };
     const rwith_curl_result *result = NULL;
     rwith_curl *session = NULL;
@@ -171,7 +184,9 @@ static int fetch_perform(rwith_fetch *f)
         goto out;
     }
     status = rwith_fetch_status(f, result);
-    int closed = rwith_fetch_output_close(f, result->code == CURLE_OK);
+    int closed = rwith_fetch_output_close(
+        f, result->code == CURLE_OK &&
+               !(f->set.fail && result->status >= RWITH_FETCH_FAIL_MIN));
     status = status != 0 ? status : closed;
     if (f->set.output_json) {
         rwith_fetch_print_json(f, result, status);
@@ -237,6 +252,7 @@ int rwith_command_fetch(int argc, char **argv)
         status = RWITH_EXIT_LIMIT;
         goto out;
     }
+    rwith_fetch_interrupt_init();
     status = fetch_run(f, operands.items[0].value);
     fetch_free(f);
     curl_global_cleanup();

@@ -9,6 +9,10 @@
 #include <retrywith/curl.h>
 
 #include <stdio.h>
+#include <termios.h>
+
+#define RWITH_FETCH_SECRETS_MAX 64
+#define RWITH_FETCH_FAIL_MIN    400 /* statuses that --fail fails with */
 
 /* The command line, as it was given; names are those of the options. */
 typedef struct rwith_fetch_settings {
@@ -41,6 +45,10 @@ typedef struct rwith_fetch_settings {
     bool compressed;
     uint64_t max_time_ms;
     uint64_t connect_timeout_ms;
+    uint64_t head_timeout_ms;
+    uint64_t idle_timeout_ms;
+    uint64_t speed_limit;
+    uint64_t speed_time_ms;
     bool verbose;
     rwith_option_list supply;
     rwith_option_list give;
@@ -96,8 +104,12 @@ typedef struct rwith_fetch {
     uint64_t body_len;
     unsigned last_status; /* of the head that comes in */
     uint64_t progress_ms;
-    bool has_progress;
+    bool has_shown_progress;
     bool out_failed;
+
+    rwith_slice secrets[RWITH_FETCH_SECRETS_MAX]; /* of the command line */
+    size_t secret_count;
+    bool is_secret_line; /* of a head that is shown; it may be folded */
 
     unsigned shown; /* messages of --show-exchange so far */
     bool has_color;
@@ -117,6 +129,20 @@ int rwith_fetch_recall_save(rwith_fetch *f);
 void rwith_fetch_recall_free(rwith_fetch *f);
 bool rwith_fetch_ask(const char *question, rwith_fetch_text *ret);
 bool rwith_fetch_has_terminal(void);
+
+/* fetch_secret.c: text from outside, without the user's values, and with
+ * _show escaped too */
+bool rwith_fetch_is_secret_name(rwith_slice name);
+void rwith_fetch_secrets(rwith_fetch *f);
+size_t rwith_fetch_mask(const rwith_fetch *f, rwith_slice text, char *buf,
+                        size_t buf_len);
+size_t rwith_fetch_show(const rwith_fetch *f, rwith_slice text, char *buf,
+                        size_t buf_len);
+
+/* fetch_interrupt.c: NULL and -1 take back what was said */
+void rwith_fetch_interrupt_init(void);
+void rwith_fetch_interrupt_part(const char *name);
+void rwith_fetch_interrupt_quiet(int fd, const struct termios *before);
 
 /* fetch_output.c */
 int rwith_fetch_output_open(rwith_fetch *f);

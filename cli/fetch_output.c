@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define JSON_BODY_MAX     (1024 * 1024)
-#define PROGRESS_EVERY_MS 500
+#define PROGRESS_EVERY_MS 1000
 
 /* The last segment of the URL's path, for --remote-name. */
 static char *remote_name(const rwith_fetch *f)
@@ -69,9 +69,54 @@ static int open_part(rwith_fetch *f, mode_t mode)
         free(f->out_part);
         f->out_part = NULL;
     } else {
+        rwith_fetch_interrupt_part(f->out_part);
         (void)!fchmod(fd, mode);
     }
     return fd;
+}
+
+/* Once a second, on a terminal that the content does not go to. */
+static int on_progress(void *user, curl_off_t down_all, curl_off_t down,
+                       curl_off_t up_all, curl_off_t up)
+{
+    rwith_fetch *f = user;
+    bool is_up = down == 0 && up > 0;
+    double mib = (double)(is_up ? up : down) / 1048576;
+    double all = (double)(is_up ? up_all : down_all) / 1048576;
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    uint64_t ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    if (f->progress_ms == 0) {
+        f->progress_ms = ms;
+    }
+    if (ms < f->progress_ms + PROGRESS_EVERY_MS) {
+        return 0;
+    }
+    f->progress_ms = ms;
+    f->has_shown_progress = true;
+    if (all > 0) {
+        fprintf(stderr, "\r%s %.1f of %.1f MiB (%.0f%%)  ",
+                is_up ? "sent" : "received", mib, all, 100 * mib / all);
+    } else {
+        fprintf(stderr, "\r%s %.1f MiB  ", is_up ? "sent" : "received", mib);
+    }
+    fflush(stderr);
+    return 0;
+}
+
+/* Nobody wants to see it beside the content, or between lines of a trace. */
+static void output_progress(rwith_fetch *f)
+{
+    bool is_busy = f->set.silent || f->set.verbose || f->set.show_exchange ||
+                   isatty(STDERR_FILENO) == 0 ||
+                   (f->out == stdout && isatty(STDOUT_FILENO) != 0);
+
+    if (!is_busy) {
+        curl_easy_setopt(f->easy, CURLOPT_XFERINFOFUNCTION, on_progress);
+        curl_easy_setopt(f->easy, CURLOPT_XFERINFODATA, f);
+        curl_easy_setopt(f->easy, CURLOPT_NOPROGRESS, 0L);
+    }
 }
 
 int rwith_fetch_output_open(rwith_fetch *f)
@@ -90,6 +135,7 @@ int rwith_fetch_output_open(rwith_fetch *f)
     }
     if (f->out_name == NULL) {
         f->out = f->set.output_json && f->set.output == NULL ? NULL : stdout;
+        output_progress(f);
         return 0;
     }
     if (is_plain_target(f->out_name, &mode)) {
@@ -104,7 +150,7 @@ int rwith_fetch_output_open(rwith_fetch *f)
                        strerror(errno));
         return CURLE_WRITE_ERROR;
     }
-    f->has_progress = !f->set.silent && isatty(STDERR_FILENO) != 0;
+    output_progress(f);
     return 0;
 }
 
@@ -128,8 +174,8 @@ size_t rwith_fetch_on_header(char *line, size_t size, size_t count, void *user)
     rwith_fetch *f = user;
     size_t len = size * count;
 
-    if (len > 12 && strncmp(line, "HTTP/", 5) == 0) {
-        const char *space = memchr(line, ' ', len);
+    if (len > 12 && memcmp(line, "HTTP/", 5) == 0) {
+        const char *space = memchr(line, ' ', len - 3);
 
         f->last_status = 0;
         for (int i = 1; space != NULL && i <= 3; i++) {
@@ -142,30 +188,14 @@ size_t rwith_fetch_on_header(char *line, size_t size, size_t count, void *user)
     return len;
 }
 
-static void show_progress(rwith_fetch *f)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    uint64_t ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-    if (ms >= f->progress_ms + PROGRESS_EVERY_MS) {
-        f->progress_ms = ms;
-        fprintf(stderr, "\r%.1f MiB", (double)f->body_len / 1048576);
-        fflush(stderr);
-    }
-}
-
 size_t rwith_fetch_on_body(char *bytes, size_t size, size_t count, void *user)
 {
     rwith_fetch *f = user;
     size_t len = size * count;
 
     f->body_len += len;
-    if (f->set.fail && f->last_status >= 400) {
+    if (f->set.fail && f->last_status >= RWITH_FETCH_FAIL_MIN) {
         return len;
-    }
-    if (f->has_progress) {
-        show_progress(f);
     }
     return out_write(f, bytes, len) ? len : 0;
 }
@@ -174,9 +204,9 @@ int rwith_fetch_output_close(rwith_fetch *f, bool is_whole)
 {
     bool is_done = !f->out_failed;
 
-    if (f->has_progress && f->progress_ms != 0) {
-        fprintf(stderr, "\r%.1f MiB\n", (double)f->body_len / 1048576);
-        f->progress_ms = 0;
+    if (f->has_shown_progress) {
+        fputs("\r\033[K", stderr); /* it has done its duty */
+        f->has_shown_progress = false;
     }
     if (f->out == stdout) {
         is_done = fflush(stdout) == 0 && is_done;
@@ -187,9 +217,11 @@ int rwith_fetch_output_close(rwith_fetch *f, bool is_whole)
     if (f->out_part != NULL) {
         if (is_done && is_whole) {
             is_done = rename(f->out_part, f->out_name) == 0;
-        } else {
+        }
+        if (!is_done || !is_whole) {
             unlink(f->out_part);
         }
+        rwith_fetch_interrupt_part(NULL);
     }
     if (!is_done) {
         rwith_complain("cannot write %s, %s",

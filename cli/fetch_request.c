@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SPEED_TIME_S 30L
+
 /* Take the value of the last "Content-Type"-like line, if the user gave it. */
 static bool has_header(const rwith_fetch *f, const char *name)
 {
@@ -224,6 +226,14 @@ static int set_connection(rwith_fetch *f)
             return RWITH_EXIT_USAGE;
         }
     }
+    if (s->speed_limit != 0 || s->speed_time_ms != 0) {
+        curl_easy_setopt(f->easy, CURLOPT_LOW_SPEED_LIMIT,
+                         s->speed_limit != 0 ? (long)s->speed_limit : 1L);
+        curl_easy_setopt(f->easy, CURLOPT_LOW_SPEED_TIME,
+                         s->speed_time_ms != 0
+                             ? (long)((s->speed_time_ms + 999) / 1000)
+                             : SPEED_TIME_S);
+    }
     curl_easy_setopt(f->easy, CURLOPT_HTTP_VERSION,
                      s->http1_1 ? (long)CURL_HTTP_VERSION_1_1
                      : s->http2 ? (long)CURL_HTTP_VERSION_2_0
@@ -305,6 +315,7 @@ int rwith_fetch_request(rwith_fetch *f, const char *url)
     f->req.on_body_user = f;
     f->req.follow = s->location;
     f->req.time_max_ms = s->max_time_ms;
+    rwith_fetch_secrets(f);
     curl_easy_setopt(f->easy, CURLOPT_ERRORBUFFER, f->error);
     curl_easy_setopt(f->easy, CURLOPT_NOSIGNAL, 1L);
     if (s->verbose || s->show_exchange) {

@@ -4,38 +4,9 @@
  */
 #include <cli/fetch.h>
 
-#include <retrywith/trust.h>
-
 #include <string.h>
 
 #define LINE_MAX_SHOWN 4096
-
-/* Names whose value is nobody's business. */
-static bool is_secret_name(rwith_slice name)
-{
-    static const char *const names[] = { "Authorization", "Proxy-Authorization",
-                                         "Cookie", "Set-Cookie", "X-Api-Key" };
-    static const char *const parts[] = { "token",  "secret",   "session-id",
-                                         "passwd", "password", "api-key",
-                                         "apikey", "auth" };
-
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (rwith_slice_equal_nocase(name, rwith_slice_of(names[i]))) {
-            return true;
-        }
-    }
-    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-        rwith_slice part = rwith_slice_of(parts[i]);
-
-        for (size_t at = 0; at + part.len <= name.len; at++) {
-            if (rwith_slice_equal_nocase(
-                    (rwith_slice){ name.ptr + at, part.len }, part)) {
-                return true;
-            }
-        }
-    }
-    return rwith_trust_field_may_be_named(name);
-}
 
 /* Is it a name that the user's values are for? */
 static bool is_supplied_name(const rwith_fetch *f, rwith_place in,
@@ -55,25 +26,26 @@ static bool is_supplied_name(const rwith_fetch *f, rwith_place in,
     return false;
 }
 
-static void put(rwith_slice text)
+static void put(const rwith_fetch *f, rwith_slice text)
 {
     char shown[LINE_MAX_SHOWN];
 
-    rwith_trust_escape(text, shown, sizeof(shown));
+    rwith_fetch_show(f, text, shown, sizeof(shown));
     fputs(shown, stderr);
 }
 
-/* The request line, with values of the query that were supplied masked. */
-static void put_request_line(const rwith_fetch *f, rwith_slice line)
+/* A line that may hold a URL: values of its query that were supplied are
+ * masked. */
+static void put_with_query(const rwith_fetch *f, rwith_slice line)
 {
     const char *query = line.len > 0 ? memchr(line.ptr, '?', line.len) : NULL;
     const char *end = line.ptr + line.len;
 
     if (query == NULL) {
-        put(line);
+        put(f, line);
         return;
     }
-    put((rwith_slice){ line.ptr, (size_t)(query - line.ptr) + 1 });
+    put(f, (rwith_slice){ line.ptr, (size_t)(query - line.ptr) + 1 });
     for (const char *p = query + 1; p < end;) {
         size_t len = 0;
         size_t name_len = 0;
@@ -84,20 +56,17 @@ static void put_request_line(const rwith_fetch *f, rwith_slice line)
         while (name_len < len && p[name_len] != '=') {
             name_len++;
         }
-        if (p[len] == ' ' || p + len == end) {
-            name_len = name_len < len ? name_len : len;
-        }
         rwith_slice name = { p, name_len };
-        if (name_len < len && (is_secret_name(name) ||
+        if (name_len < len && (rwith_fetch_is_secret_name(name) ||
                                is_supplied_name(f, RWITH_IN_QUERY, name))) {
-            put(name);
+            put(f, name);
             fputs("=***", stderr);
         } else {
-            put((rwith_slice){ p, len });
+            put(f, (rwith_slice){ p, len });
         }
         p += len;
         if (p < end && *p == ' ') {
-            put((rwith_slice){ p, (size_t)(end - p) });
+            put(f, (rwith_slice){ p, (size_t)(end - p) });
             return;
         }
         if (p < end) {
@@ -107,30 +76,42 @@ static void put_request_line(const rwith_fetch *f, rwith_slice line)
     }
 }
 
-/* One line of a head. */
-static void put_line(const rwith_fetch *f, const char *mark, rwith_slice line,
+/* One line of a head; a folded one belongs to the line before it. */
+static void put_line(rwith_fetch *f, const char *mark, rwith_slice line,
                      bool is_first)
 {
     const char *colon = line.len > 0 ? memchr(line.ptr, ':', line.len) : NULL;
+    bool is_folded =
+        !is_first && line.len > 0 && (*line.ptr == ' ' || *line.ptr == '\t');
 
     fputs(mark, stderr);
+    if (is_folded) {
+        if (f->is_secret_line) {
+            fputs("***\n", stderr);
+            return;
+        }
+        colon = NULL;
+    } else {
+        f->is_secret_line = false;
+    }
     if (is_first || colon == NULL) {
-        put_request_line(f, line);
+        put_with_query(f, line);
     } else {
         rwith_slice name = { line.ptr, (size_t)(colon - line.ptr) };
 
-        if (is_secret_name(name) ||
+        if (rwith_fetch_is_secret_name(name) ||
             is_supplied_name(f, RWITH_IN_HEADER, name)) {
-            put(name);
+            f->is_secret_line = true;
+            put(f, name);
             fputs(": ***", stderr);
         } else {
-            put(line);
+            put_with_query(f, line);
         }
     }
     fputc('\n', stderr);
 }
 
-static void put_head(const rwith_fetch *f, const char *mark, rwith_slice head)
+static void put_head(rwith_fetch *f, const char *mark, rwith_slice head)
 {
     bool is_first = true;
 
@@ -152,7 +133,7 @@ static void put_head(const rwith_fetch *f, const char *mark, rwith_slice head)
 }
 
 /* libcurl's own notes: some of them name header fields and cookies. */
-static void put_note(rwith_slice text)
+static void put_note(const rwith_fetch *f, rwith_slice text)
 {
     static const char *const dropped[] = { "h2h3 [", "Added cookie ",
                                            "Replaced cookie ", "h2 [" };
@@ -168,7 +149,7 @@ static void put_note(rwith_slice text)
         }
     }
     fputs("* ", stderr);
-    put(text);
+    put_with_query(f, text);
     fputc('\n', stderr);
 }
 
@@ -183,7 +164,7 @@ int rwith_fetch_on_debug(CURL *easy, curl_infotype type, char *data,
     switch (type) {
     case CURLINFO_TEXT:
         if (f->set.verbose) {
-            put_note(text);
+            put_note(f, text);
         }
         break;
     case CURLINFO_HEADER_OUT:
@@ -209,17 +190,16 @@ static void put_patch(const rwith_fetch *f, const rwith_curl_event *event)
     const rwith_effect *effect = event->effect;
     const char *with = " with ";
 
-    (void)f;
     for (size_t i = 0; i < effect->set_count; i++) {
         fputs(with, stderr);
         fputs("header ", stderr);
-        put(effect->set[i].name);
+        put(f, effect->set[i].name);
         with = ", ";
     }
     for (size_t i = 0; i < effect->member_count; i++) {
         fputs(with, stderr);
         fputs("body ", stderr);
-        put(effect->members[i].pointer);
+        put(f, effect->members[i].pointer);
         with = ", ";
     }
     if (effect->is_patched && effect->set_count == 0 &&
@@ -228,7 +208,7 @@ static void put_patch(const rwith_fetch *f, const rwith_curl_event *event)
     }
 }
 
-static void put_needs(const rwith_effect *effect)
+static void put_needs(const rwith_fetch *f, const rwith_effect *effect)
 {
     const char *comma = " ";
 
@@ -236,7 +216,7 @@ static void put_needs(const rwith_effect *effect)
         const rwith_requirement *req = &effect->needs[i].requirement;
 
         fprintf(stderr, "%s%s ", comma, rwith_place_word(req->in));
-        put(req->name);
+        put(f, req->name);
         comma = ", ";
     }
 }
@@ -257,7 +237,7 @@ void rwith_fetch_on_event(void *user, const rwith_curl_event *event)
         break;
     case RWITH_CURL_EVENT_NEED:
         fputs("values are needed:", stderr);
-        put_needs(event->effect);
+        put_needs(f, event->effect);
         break;
     case RWITH_CURL_EVENT_OBTAIN:
         fputs("a value is fetched first", stderr);
@@ -268,7 +248,7 @@ void rwith_fetch_on_event(void *user, const rwith_curl_event *event)
         break;
     case RWITH_CURL_EVENT_REDIRECT:
         fputs("redirected to ", stderr);
-        put(rwith_slice_of(event->url));
+        put_with_query(f, rwith_slice_of(event->url));
         break;
     case RWITH_CURL_EVENT_DELIVER:
         fprintf(stderr, "%u is the answer", event->status);

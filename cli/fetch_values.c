@@ -5,7 +5,6 @@
 #include <cli/fetch.h>
 
 #include <cli/commands.h>
-#include <retrywith/trust.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,10 +28,12 @@ static int read_origin(rwith_fetch *f)
 {
     CURLU *parts = curl_url();
     char *whole = NULL;
+    char *scheme = NULL;
     int status = CURLE_URL_MALFORMAT;
 
     if (parts != NULL &&
-        curl_url_set(parts, CURLUPART_URL, f->url.ptr, CURLU_GUESS_SCHEME) ==
+        curl_url_set(parts, CURLUPART_URL, f->url.ptr,
+                     CURLU_GUESS_SCHEME | CURLU_NON_SUPPORT_SCHEME) ==
             CURLUE_OK &&
         curl_url_set(parts, CURLUPART_USER, NULL, 0) == CURLUE_OK &&
         curl_url_set(parts, CURLUPART_PASSWORD, NULL, 0) == CURLUE_OK &&
@@ -52,12 +53,18 @@ static int read_origin(rwith_fetch *f)
                          : (int)CURLE_URL_MALFORMAT;
         }
     }
-    curl_free(whole);
-    curl_url_cleanup(parts);
-    if (status != 0) {
+    if (status != 0 && whole != NULL &&
+        curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK) {
+        rwith_complain("the URL's scheme is '%s', which is not HTTP, write "
+                       "http[s]://host[:port]/path",
+                       scheme);
+    } else if (status != 0) {
         rwith_complain("the URL is not understood, write "
                        "http[s]://host[:port]/path");
     }
+    curl_free(scheme);
+    curl_free(whole);
+    curl_url_cleanup(parts);
     return status;
 }
 
@@ -85,8 +92,10 @@ static int read_dialects(rwith_fetch *f)
         for (size_t i = 0; i < rwith_dialects_count(f->dialects); i++) {
             rwith_slice name = rwith_dialects_name(f->dialects, i);
 
-            fprintf(stderr, "  %.*s\n", (int)name.len, name.ptr);
+            fprintf(stderr, "%s%.*s", i > 0 ? ", " : "  ", (int)name.len,
+                    name.ptr);
         }
+        fputc('\n', stderr);
         return RWITH_EXIT_USAGE;
     }
     return 0;
@@ -115,9 +124,13 @@ int rwith_fetch_values(rwith_fetch *f)
         if (rwith_supply_give_line(f->supply, &f->origin,
                                    rwith_slice_of(f->set.give.items[i].value),
                                    &at) != RWITH_OK) {
-            rwith_complain("--give is wrong at column %zu, %s, write "
-                           "'header NAME=VALUE'",
-                           at.column, at.text);
+            const char *line = f->set.give.items[i].value;
+
+            /* Its first word only: the value is nobody's business. */
+            rwith_complain("--give '%.*s ...' is wrong at column %zu, %s, "
+                           "write 'header NAME=VALUE'",
+                           (int)strcspn(line, " \t="), line, at.column,
+                           at.text);
             status = RWITH_EXIT_USAGE;
         } else if (rwith_values_check(f->supply, first, "--give", &problem) !=
                    RWITH_OK) {
@@ -136,8 +149,12 @@ bool rwith_fetch_has_terminal(void)
     return isatty(STDIN_FILENO) != 0 && isatty(STDERR_FILENO) != 0;
 }
 
-/* Ask on the terminal; what is typed is not shown. */
-bool rwith_fetch_ask(const char *question, rwith_fetch_text *ret)
+/*
+ * Ask on the terminal.  The echo is off before the question is there: who
+ * types at once is not shown either.
+ */
+static bool ask_line(const char *question, bool is_secret,
+                     rwith_fetch_text *ret)
 {
     struct termios before;
     int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
@@ -150,21 +167,32 @@ bool rwith_fetch_ask(const char *question, rwith_fetch_text *ret)
     if (tcgetattr(fd, &before) == 0) {
         struct termios quiet = before;
 
-        quiet.c_lflag &= ~(tcflag_t)ECHO;
         quiet.c_lflag |= ICANON;
-        if (write(fd, question, strlen(question)) > 0 &&
-            tcsetattr(fd, TCSAFLUSH, &quiet) == 0) {
+        if (is_secret) {
+            quiet.c_lflag &= ~(tcflag_t)ECHO;
+        }
+        rwith_fetch_interrupt_quiet(fd, &before);
+        if (tcsetattr(fd, TCSAFLUSH, &quiet) == 0 &&
+            write(fd, question, strlen(question)) > 0) {
             is_asked = true;
             while (read(fd, &c, 1) == 1 && c != '\n' &&
                    ret->len < RWITH_SUPPLY_VALUE_MAX) {
                 is_asked = rwith_fetch_text_add(ret, &c, 1) && is_asked;
             }
-            tcsetattr(fd, TCSAFLUSH, &before);
+        }
+        tcsetattr(fd, TCSAFLUSH, &before);
+        rwith_fetch_interrupt_quiet(-1, NULL);
+        if (is_secret) {
             (void)!write(fd, "\n", 1);
         }
     }
     close(fd);
     return is_asked;
+}
+
+bool rwith_fetch_ask(const char *question, rwith_fetch_text *ret)
+{
+    return ask_line(question, true, ret);
 }
 
 /* The person is told who asks, and for what, before anything is typed. */
@@ -177,8 +205,8 @@ static void ask_for(rwith_fetch *f, const rwith_need *need,
     char about[512];
     char question[1400];
 
-    rwith_trust_escape(req->name, name, sizeof(name));
-    rwith_trust_escape(req->description, about, sizeof(about));
+    rwith_fetch_show(f, req->name, name, sizeof(name));
+    rwith_fetch_show(f, req->description, about, sizeof(about));
     snprintf(question, sizeof(question),
              "%.*s://%.*s:%u wants %s %s%s%s%s\nValue (empty: none): ",
              (int)origin->scheme.len, origin->scheme.ptr, (int)origin->host.len,

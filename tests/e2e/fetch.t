@@ -227,6 +227,15 @@ def hostile(connection, request, origin):
                        [("Ms-Echo-Request", "v" * 8193)], "")
     if path == "/nothing":
         return respond(connection, "449 R", [], "")
+    if path == "/404":
+        return respond(connection, "404 N", [], "none")
+    if path == "/mute":
+        time.sleep(10)
+        return False
+    if path == "/halt":
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab")
+        time.sleep(10)
+        return False
     if path == "/head":
         connection.sendall(b"HTTP/1.1 200 OK\r\n")
         for _ in range(40000):
@@ -267,7 +276,7 @@ for path, code, sends, text in (
         ("/same", 100, 2, "repeats a challenge"),
         ("/forbidden", 103, 1, "never set"),
         ("/long", 103, 1, "not taken"),
-        ("/nothing", 0, 1, "no form that is known"),
+        ("/nothing", 100, 1, "no form that is known"),
         ("/head", 103, 1, "longer than is read"),
         ("/lines", 103, 1, "longer than is read"),
         ("/early", 103, 1, "longer than is read"),
@@ -289,8 +298,21 @@ is_([n for n in os.listdir(scratch) if ".part-" in n], [],
 
 # --- options, output, errors ---
 
+got = retrywith("fetch", "-s", origin.url + "/nothing")
+is_((got.code, got.err), (100, ""), "a 449 that nobody knows: 100, also silent")
 got = retrywith("fetch", "-f", origin.url + "/nothing")
+is_((got.code, got.out), (100, ""), "and with -f, without content")
+got = retrywith("fetch", origin.url + "/404")
+is_(got.code, 0, "another status that nobody knows: 0")
+got = retrywith("fetch", "-f", origin.url + "/404")
 is_((got.code, got.out), (22, ""), "-f: 22 and no content")
+got = retrywith("fetch", "-s", "--head-timeout", "0.3", origin.url + "/mute")
+is_(got.code, 103, "--head-timeout: a limit of ours, 103")
+got = retrywith("fetch", "--idle-timeout", "0.3", origin.url + "/halt")
+is_(got.code, 103, "--idle-timeout: 103")
+like(got.err, "came to a halt, --idle-timeout", "and what may be done is told")
+got = retrywith("fetch", "-s", "-Y", "10", "-y", "1", origin.url + "/halt")
+is_(got.code, 28, "--speed-limit and --speed-time: 28, as with curl")
 got = retrywith("fetch", "-sS", "http://127.0.0.1:%d/" % free_port())
 is_(got.code, 7, "refused: curl's 7")
 like(got.err, r"^retrywith: http://127", "told in one form")
