@@ -159,6 +159,13 @@ static size_t plain_len(rwith_slice text)
     return len;
 }
 
+/* U+FFFE and U+FFFF may not stand in XML, escaped or not. */
+static bool is_no_xml(rwith_slice text, size_t len)
+{
+    return len == 3 && memcmp(text.ptr, "\xef\xbf", 2) == 0 &&
+           (unsigned char)text.ptr[2] >= 0xbe;
+}
+
 /* A character of that many bytes; 0: one byte that is none. */
 static void write_character(struct rwith__writer *w, enum rwith__escape how,
                             rwith_slice text, size_t len)
@@ -172,7 +179,7 @@ static void write_character(struct rwith__writer *w, enum rwith__escape how,
         [RWITH__ESCAPE_QUERY] = escape_query,
     };
 
-    if (len == 0) {
+    if (len == 0 || (how == RWITH__ESCAPE_XML && is_no_xml(text, len))) {
         rwith__write_text(w, "\xef\xbf\xbd");
     } else if (len == 1 || how == RWITH__ESCAPE_QUERY) {
         for (size_t i = 0; i < len; i++) {
