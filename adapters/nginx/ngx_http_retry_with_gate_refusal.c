@@ -7,7 +7,9 @@
 #include "ngx_http_retry_with_gate.h"
 
 
-#define NGX_HTTP_RETRY_WITH_ANSWER  4096
+/* most fit; no larger, so that the pool has it without malloc() */
+
+#define NGX_HTTP_RETRY_WITH_ANSWER  1536
 
 
 static ngx_int_t ngx_http_retry_with_gate_describe(ngx_http_request_t *r,
@@ -390,17 +392,20 @@ ngx_http_retry_with_gate_head(ngx_http_request_t *r,
     u_char           *p;
     ngx_table_elt_t  *h;
 
-    p = ngx_pnalloc(r->pool, NGX_INT_T_LEN + 1 + answer->reason.len);
+    p = ngx_pnalloc(r->pool, 4 + answer->reason.len);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
     r->headers_out.status = answer->status;
     r->headers_out.status_line.data = p;
-    r->headers_out.status_line.len =
-        ngx_sprintf(p, "%03ui %*s", (ngx_uint_t) answer->status,
-                    answer->reason.len, answer->reason.ptr)
-        - p;
+    r->headers_out.status_line.len = 4 + answer->reason.len;
+
+    *p++ = (u_char) ('0' + answer->status / 100);
+    *p++ = (u_char) ('0' + answer->status / 10 % 10);
+    *p++ = (u_char) ('0' + answer->status % 10);
+    *p++ = ' ';
+    ngx_memcpy(p, answer->reason.ptr, answer->reason.len);
 
     r->headers_out.content_length_n = (off_t) answer->body_len;
 
