@@ -6,6 +6,8 @@ JOBS ?= $(shell nproc)
 CC ?= gcc
 CMAKE_FLAGS = -G Ninja
 ARGS ?=
+# Absolute, whatever it is called; in recipes it stands in quotes.
+TOP = $(if $(filter /%,$(firstword $(BUILD))),,$(CURDIR)/)$(BUILD)
 
 .PHONY: all deps deps-test build module module-asan asan clang test-build \
         test unit e2e repo \
@@ -20,20 +22,20 @@ deps-test:
 	@tools/deps run test
 
 $(BUILD)/build.ninja: CMakeLists.txt
-	cmake -S . -B $(BUILD) $(CMAKE_FLAGS) -DCMAKE_INSTALL_PREFIX=$(PREFIX)
+	cmake -S . -B $(BUILD) $(CMAKE_FLAGS) "-DCMAKE_INSTALL_PREFIX=$(PREFIX)"
 
 build: $(BUILD)/build.ninja
 	cmake --build $(BUILD) -j $(JOBS)
 
 module: build
-	adapters/nginx/build $(abspath $(BUILD))
+	adapters/nginx/build "$(TOP)"
 
 # The main job, shown: see tools/run.  ARGS= runs the command instead.
 run: deps all
 ifneq ($(ARGS),)
 	@exec $(BUILD)/bin/retrywith $(ARGS)
 else
-	@ONCE="$(ONCE)" tools/run $(abspath $(BUILD))
+	@ONCE="$(ONCE)" tools/run "$(TOP)"
 endif
 
 # Everything again under AddressSanitizer and UBSan, with the tests.
@@ -47,7 +49,7 @@ unit: asan
 	prove --exec '' $(BUILD)/asan/tests/test_*
 
 module-asan: asan
-	adapters/nginx/build $(abspath $(BUILD))/asan --sanitize
+	adapters/nginx/build "$(TOP)/asan" --sanitize
 
 # The other compiler, its warnings errors too; its tests run under valgrind.
 $(BUILD)/clang/build.ninja: CMakeLists.txt
@@ -60,9 +62,9 @@ test-build: build module asan module-asan clang
 # TESTS= picks files; PROVE_FLAGS=-v shows every assertion.
 TESTS ?= $(BUILD)/asan/tests/test_* tests/unit/*.t tests/repo/*.t \
          tests/openapi/*.t tests/e2e/*.t
-TEST_ENV = RWITH_BUILD=$(abspath $(BUILD))/asan RWITH_ASAN=1 \
-           RWITH_RELEASE=$(abspath $(BUILD)) \
-           RWITH_CLANG=$(abspath $(BUILD))/clang
+TEST_ENV = RWITH_BUILD="$(TOP)/asan" RWITH_ASAN=1 \
+           RWITH_RELEASE="$(TOP)" \
+           RWITH_CLANG="$(TOP)/clang"
 PROVE = $(TEST_ENV) prove -j $(JOBS) --timer --exec '' $(PROVE_FLAGS)
 
 test: deps deps-test
@@ -89,7 +91,7 @@ fuzz: deps deps-test
 	CC=clang cmake -S . -B $(BUILD)/fuzz $(CMAKE_FLAGS) -DRWITH_FUZZ=ON \
 	    -DRWITH_SANITIZE=ON -DCMAKE_BUILD_TYPE=Debug
 	cmake --build $(BUILD)/fuzz -j $(JOBS)
-	tools/fuzz $(abspath $(BUILD))/fuzz $(FUZZ_SECONDS)
+	tools/fuzz "$(TOP)/fuzz" $(FUZZ_SECONDS)
 
 # Against what users would pick instead; minutes, on an idle machine.
 bench-body: $(BUILD)/build.ninja
@@ -114,7 +116,7 @@ bench-gate: all
 
 # The prefix of this call counts, whatever the build was configured with.
 install: build module
-	cmake -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX)
+	cmake -S . -B $(BUILD) "-DCMAKE_INSTALL_PREFIX=$(PREFIX)"
 	cmake --build $(BUILD) -j $(JOBS)
 	cmake --install $(BUILD)
 
