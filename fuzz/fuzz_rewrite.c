@@ -26,7 +26,8 @@ static const rwith_mapping mappings[] = {
 
 static const rwith_slice names[] = { { "Destination", 11 }, { "If", 2 },
                                      { "Origin", 6 },       { "Location", 8 },
-                                     { "Set-Cookie", 10 },  { "Referer", 7 } };
+                                     { "Set-Cookie", 10 },  { "Referer", 7 },
+                                     { "Link", 4 },         { "Refresh", 7 } };
 
 static void check(const rwith_mapping *map, bool is_request, rwith_slice name,
                   rwith_slice value)

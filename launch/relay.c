@@ -226,7 +226,9 @@ static void put_names(const rwith_relay *relay, const rwith_listener *listener,
                  listener->authority);
         put_name(conf, host, listener->port, front_is_tls);
         if (listener->is_any) {
-            put_name(conf, "127.0.0.1", listener->port, front_is_tls);
+            put_name(conf,
+                     listener->authority[0] == '[' ? "[::1]" : "127.0.0.1",
+                     listener->port, front_is_tls);
         }
         if (listener->is_any || listener->is_loopback) {
             put_name(conf, "localhost", listener->port, front_is_tls);

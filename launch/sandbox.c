@@ -6,15 +6,13 @@
 
 #include <launch/sandbox.h>
 
+#include <launch/check.h>
 #include <launch/conf.h>
 #include <launch/instance.h>
 #include <launch/listener.h>
 #include <launch/say.h>
 
-#include <errno.h>
 #include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
 /* One worker: sessions and waits are remembered in it. */
 static void put_conf(const rwith_sandbox_server *server,
@@ -48,21 +46,16 @@ static void put_conf(const rwith_sandbox_server *server,
 
 static int check(const rwith_sandbox_server *server)
 {
-    const char *files[] = { server->listen_cert, server->listen_key };
+    int status = rwith_check_pair(server->listen_cert, "--listen-cert",
+                                  server->listen_key, "--listen-key");
 
-    if ((files[0] == NULL) != (files[1] == NULL)) {
-        rwith_say("%s is of no use without %s",
-                  files[0] != NULL ? "--listen-cert" : "--listen-key",
-                  files[0] != NULL ? "--listen-key" : "--listen-cert");
-        return RWITH_LAUNCH_USAGE;
+    if (status == 0) {
+        status = rwith_check_file("--listen-cert", server->listen_cert);
     }
-    for (size_t i = 0; i < 2; i++) {
-        if (files[i] != NULL && access(files[i], R_OK) != 0) {
-            rwith_say("%s cannot be read: %s", files[i], strerror(errno));
-            return RWITH_LAUNCH_FILE;
-        }
+    if (status == 0) {
+        status = rwith_check_file("--listen-key", server->listen_key);
     }
-    return 0;
+    return status == 0 ? rwith_check_file("--log", server->log) : status;
 }
 
 static int run(const rwith_sandbox_server *server, rwith_instance *instance,

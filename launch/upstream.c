@@ -68,6 +68,15 @@ static int check_to(rwith_upstream *upstream, const char *word)
                   shown);
         return RWITH_LAUNCH_USAGE;
     }
+    for (size_t i = 0; i < rest.len; i++) {
+        if (rest.ptr[i] <= ' ' || rest.ptr[i] >= 0x7f ||
+            strchr("\"<>\\^`{|}", rest.ptr[i]) != NULL) {
+            rwith_say("'%s' has a byte in its path that must be "
+                      "percent-encoded",
+                      shown);
+            return RWITH_LAUNCH_USAGE;
+        }
+    }
     while (rest.len > 0 && rest.ptr[rest.len - 1] == '/') {
         rest.len--;
     }
@@ -202,7 +211,8 @@ static void put_tls(const rwith_upstream *upstream, rwith_conf *conf)
  * An honest intermediary (RFC 9110 7.6): the origin's fields pass, and none
  * of them steers us.  Variants of the framing fields with an underscore are
  * dropped: origins that read fields as variables take them for the real
- * ones.
+ * ones.  What an origin says of its own host and port (RFC 7838, RFC 6797) is
+ * not true of ours: a browser would go round us, or find us no more.
  */
 void rwith_upstream_put_proxy(const rwith_upstream *upstream,
                               const rwith_proxying *proxying, rwith_conf *conf)
@@ -224,6 +234,8 @@ void rwith_upstream_put_proxy(const rwith_upstream *upstream,
         "            proxy_connect_timeout %ums;\n"
         "            proxy_read_timeout %ums;\n"
         "            proxy_send_timeout %ums;\n"
+        "            proxy_hide_header Alt-Svc;\n"
+        "            proxy_hide_header Strict-Transport-Security;\n"
         "            proxy_pass_header Server;\n"
         "            proxy_pass_header Date;\n"
         "            proxy_pass_header X-Pad;\n"
@@ -260,26 +272,47 @@ void rwith_upstream_put_problems(const rwith_upstream *upstream,
         const char *before; /* who is meant */
         bool is_ours;       /* us before the origin, not the origin */
         const char *after;
+        const char *only; /* the only one that says so; NULL: all */
     } problems[] = {
+        { 400, "Bad Request",
+          "The request cannot be read, or is too "
+          "ambiguous to be passed on by the ",
+          true, ".", NULL },
+        { 401, "Unauthorized", "A name and a password are needed for the ",
+          true, " (--client-password-file).", "relay" },
         { 403, "Forbidden", "This address may not use the ", true,
-          " (--allow)." },
+          " (--allow).", NULL },
+        { 405, "Method Not Allowed", "This method is not passed on by the ",
+          true, ".", NULL },
         { 413, "Content Too Large", "The content is larger than the ", true,
-          " takes (--max-body)." },
+          " takes (--max-body).", NULL },
+        { 414, "URI Too Long", "The target is longer than the ", true,
+          " takes.", NULL },
+        { 494, "Request Header Fields Too Large",
+          "The fields are larger than the ", true, " takes.", NULL },
         { 500, "Internal Server Error", "The ", true,
-          " failed on its own machine; its output says why." },
+          " failed on its own machine; its output says why.", NULL },
         { 502, "Bad Gateway", "The origin ", false,
           " could not be reached, or its answer was none; the output of what "
-          "stands before it says more." },
+          "stands before it says more.",
+          NULL },
         { 504, "Gateway Timeout", "The origin ", false,
-          " did not answer in time." },
+          " did not answer in time.", NULL },
     };
     char body[1200];
 
     for (size_t i = 0; i < sizeof(problems) / sizeof(problems[0]); i++) {
+        if (problems[i].only != NULL && strcmp(problems[i].only, word) != 0) {
+            continue;
+        }
+        /* 494 is nginx's own word for it. */
+        unsigned long said =
+            problems[i].status == 494 ? 431 : problems[i].status;
+
         snprintf(body, sizeof(body),
                  "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%lu,"
                  "\"detail\":\"%s%s%s%.*s://%s%s\"}\r\n",
-                 problems[i].title, problems[i].status, problems[i].before,
+                 problems[i].title, said, problems[i].before,
                  problems[i].is_ours ? word : "",
                  problems[i].is_ours ? " to " : "",
                  (int)upstream->origin.scheme.len, upstream->origin.scheme.ptr,
@@ -293,6 +326,6 @@ void rwith_upstream_put_problems(const rwith_upstream *upstream,
                        "            return %u %v;\n"
                        "        }\n",
                        problems[i].status, problems[i].status,
-                       problems[i].status, problems[i].status, body);
+                       problems[i].status, said, body);
     }
 }

@@ -1,6 +1,6 @@
 /*
  * rewrite.c: the two names of one resource tree, translated in the fields
- * that carry them (R-33: RFC 4918 8.3, 10.3, 10.4; RFC 6265 4.1.2).
+ * that carry them (R-33: RFC 4918 8.3, 10.3, 10.4; RFC 6265 4.1.2; RFC 8288).
  *
  * Which field is translated, in which direction and how, is the table
  * fields[].  Host is not here: a relay sets it from its configuration.
@@ -315,11 +315,11 @@ static size_t skip_quoted(rwith_slice s, size_t at)
 }
 
 /*
- * RFC 4918 10.4.2: resource tags stand outside the parentheses; what stands
- * inside (state tokens, entity tags) is the server's own and stays.
+ * References in angle brackets, outside of quoted strings and, where there are
+ * lists, outside of parentheses.
  */
-static void translate_if(struct edit *edit, const rwith_mapping *map,
-                         bool is_request)
+static void edit_tags(struct edit *edit, const rwith_mapping *map,
+                      bool is_request, bool has_lists)
 {
     rwith_slice s = edit->value;
     bool is_in_list = false;
@@ -328,7 +328,7 @@ static void translate_if(struct edit *edit, const rwith_mapping *map,
     while (at < s.len) {
         switch (s.ptr[at]) {
         case '(':
-            is_in_list = true;
+            is_in_list = has_lists;
             break;
         case ')':
             is_in_list = false;
@@ -353,6 +353,60 @@ static void translate_if(struct edit *edit, const rwith_mapping *map,
             break;
         }
         at++;
+    }
+}
+
+/* RFC 4918 10.4.2: resource tags stand outside the parentheses; what stands
+ * inside (state tokens, entity tags) is the server's own and stays. */
+static void translate_if(struct edit *edit, const rwith_mapping *map,
+                         bool is_request)
+{
+    edit_tags(edit, map, is_request, true);
+}
+
+/* RFC 8288 3: the next page of a list would be asked of the origin. */
+static void translate_link(struct edit *edit, const rwith_mapping *map,
+                           bool is_request)
+{
+    edit_tags(edit, map, is_request, false);
+}
+
+static size_t skip_space(rwith_slice s, size_t at)
+{
+    while (at < s.len && (s.ptr[at] == ' ' || s.ptr[at] == '\t')) {
+        at++;
+    }
+    return at;
+}
+
+/* "5; url=/a", as browsers read it: the quotes are optional. */
+static void translate_refresh(struct edit *edit, const rwith_mapping *map,
+                              bool is_request)
+{
+    rwith_slice s = edit->value;
+    size_t at = 0;
+    size_t end = s.len;
+
+    while (at < s.len && s.ptr[at] != ';' && s.ptr[at] != ',') {
+        at++;
+    }
+    at = skip_space(s, at < s.len ? at + 1 : at);
+    if (!has_prefix_nocase(slice_from(s, at), RWITH_LIT("url"))) {
+        return;
+    }
+    at = skip_space(s, at + 3);
+    if (at == s.len || s.ptr[at] != '=') {
+        return;
+    }
+    at = skip_space(s, at + 1);
+    if (at < s.len && (s.ptr[at] == '"' || s.ptr[at] == '\'')) {
+        const char *close = memchr(s.ptr + at + 1, s.ptr[at], s.len - at - 1);
+
+        end = close != NULL ? (size_t)(close - s.ptr) : s.len;
+        at++;
+    }
+    if (at < end) {
+        edit_uri(edit, map, is_request, at, end);
     }
 }
 
@@ -476,6 +530,8 @@ static void translate_cookie(struct edit *edit, const rwith_mapping *map,
     X("referer", true, translate_uri)                                          \
     X("location", false, translate_uri)                                        \
     X("content-location", false, translate_uri)                                \
+    X("link", false, translate_link)                                           \
+    X("refresh", false, translate_refresh)                                     \
     X("set-cookie", false, translate_cookie)                                   \
     X("access-control-allow-origin", false, translate_origin)
 

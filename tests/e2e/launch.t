@@ -178,6 +178,7 @@ ROWS = [
      "--listen-key"),
     ("no such certificate", ["--listen-cert", "/none", "--listen-key",
                              "/none"], 102, "/none"),
+    ("dollar in a log's name", ["--log", "/tmp/a$b"], 101, "dollar"),
     ("no such module", ["--module", "/none.so"], 102, "/none.so"),
     ("operand", ["extra"], 101, "extra"),
 ]

@@ -53,7 +53,10 @@ for pid in [relay.pid] + relay.children() + workers_of(relay):
 
 # --- a value that changes -------------------------------------------------------------
 write("key", "second\n")
+old_workers = workers_of(relay)
 relay.signal(signal.SIGHUP)
+wait_for(lambda: not set(old_workers) & set(workers_of(relay)),
+         "the workers of before to end")
 wait_for(lambda: fields(curl("-s", relay.url + "/retrywith/x"))
          ["x-custom-auth"] == "second", "the new value after SIGHUP")
 os.unlink(scratch + "/key")
@@ -132,7 +135,66 @@ is_(fields(got).get("x-custom-auth"), "1", "--client-password-file: admitted")
 is_(fields(got).get("authorization"),
     "Basic " + base64.b64encode(b"me:to-origin").decode(),
     "--client-password-file: it stays at the relay, --user goes on")
+
+# --- what nginx itself answers ----------------------------------------------------------------
+def problem(sent, status, name, port=None):
+    got = raw_exchange(port or plain.port, sent)
+    like(got, r"^HTTP/1.1 %d " % status, name + ": status")
+    head, _, body = got.partition("\r\n\r\n")
+    like(head, r"(?i)content-type: application/problem\+json", name + ": type")
+    is_(json.loads(body).get("status"), status, name + ": says so too")
+
+
+def raw_exchange(port, sent):
+    with socket.create_connection(("127.0.0.1", port), 10) as connection:
+        connection.sendall(sent.encode())
+        got = b""
+        while True:
+            part = connection.recv(65536)
+            if not part:
+                return got.decode("utf-8", "replace")
+            got += part
+
+
+plain = retrywith_server("relay", "--to", box.url)
+HOST = "Host: 127.0.0.1:%d\r\nConnection: close\r\n" % plain.port
+problem("GET / HTTP/1.1\r\nConnection: close\r\n\r\n", 400, "no Host")
+problem("POST / HTTP/1.1\r\n" + HOST + "Content-Length: 1\r\n"
+        "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400,
+        "two framings")
+problem("GET / HTTP/1.1\r\n" + HOST + "X: " + "x" * 40000 + "\r\n\r\n", 431,
+        "a field that is too long")
+problem("GET / HTTP/1.1\r\nHost: elsewhere\r\nConnection: close\r\n\r\n",
+        421, "another Host")
+problem("TRACE / HTTP/1.1\r\n" + HOST + "\r\n", 405, "TRACE")
+plain.stop()
+problem("GET / HTTP/1.1\r\nHost: localhost:%d\r\nConnection: close\r\n\r\n"
+        % locked.port, 401, "no password", locked.port)
 locked.stop()
+
+
+# --- what an origin says of itself ---------------------------------------------------------------
+def names_itself(connection, request, origin):
+    own = "http://127.0.0.1:%d" % origin.port
+    return respond(connection, "200 OK", [
+        ("Alt-Svc", 'h2="origin.example:443"; ma=9'),
+        ("Strict-Transport-Security", "max-age=9; includeSubDomains"),
+        ("Link", "<%s/next>; rel=next" % own),
+        ("Refresh", "9; url=%s/later" % own)], "x")
+
+
+origin = RawOrigin(names_itself)
+front = retrywith_server("relay", "--to", origin.url)
+got = curl("-si", front.url + "/")
+is_(got.status, 200, "it names itself: answered")
+unlike(got.out, r"(?im)^(alt-svc|strict-transport-security):",
+       "what is true of its own port is not passed on (R-33)")
+like(got.out, r"(?m)^Link: <%s/next>; rel=next\r?$" % front.url,
+     "the next page is asked of the relay (R-33)")
+like(got.out, r"(?m)^Refresh: 9; url=%s/later\r?$" % front.url,
+     "and so is a refresh (R-33)")
+front.stop()
+
 
 # --- Basic towards the origin ----------------------------------------------------------------------
 def basic(connection, request, origin):
@@ -181,6 +243,10 @@ ROWS = [
     ("userinfo in --to", ["--to", "http://u:p@h/"], 101, "no origin"),
     ("query in --to", ["--to", "http://127.0.0.1/?a=1"], 101, "query"),
     ("newline in --to", ["--to", "http://127.0.0.1\n/"], 101, r"\x0a"),
+    ("newline in the path of --to", ["--to", "http://127.0.0.1/a\nb"], 101,
+     "percent-encoded"),
+    ("space in the path of --to", ["--to", "http://127.0.0.1/a b"], 101,
+     "percent-encoded"),
     ("--only of none", ["--to", box.url, "--only", "ms-eco"], 101, "ms-eco"),
     ("--give of none", ["--to", box.url, "--give", "hat X=1"], 101, "--give"),
     ("--user without password", ["--to", box.url, "--user", "me"], 101,
