@@ -153,7 +153,9 @@ static int obtain(rwith_exchange *x)
     x->effect.want_count =
         rwith__challenge_obtain_wants(dialect, x->work->wants);
     x->effect.body_limit = RWITH_CHALLENGE_BODY_MAX;
-    x->effect.scope_key = scope_key(x, dialect);
+    x->effect.scope_key = dialect->remember == RWITH_SCOPE_REQUEST
+                              ? 0 /* of no use to anybody else */
+                              : scope_key(x, dialect);
     x->state = RWITH__STATE_OBTAINING;
     return RWITH_OK;
 }

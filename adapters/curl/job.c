@@ -135,12 +135,13 @@ int rwith_curl_job_filled(rwith_curl_job *job)
 /* One obtain at a time for a scope: others wait until it is settled. */
 static void job_obtain(rwith_curl_job *job, const rwith_effect *effect)
 {
-    if (rwith__curl_key_is_taken(job, effect->scope_key)) {
+    if (effect->scope_key != 0 &&
+        rwith__curl_key_is_taken(job, effect->scope_key)) {
         job->state = RWITH_CURL_STATE_PARKED;
         job->key = effect->scope_key;
         return;
     }
-    job->has_key = true;
+    job->has_key = effect->scope_key != 0;
     job->key = effect->scope_key;
     rwith__curl_event(job, RWITH_CURL_EVENT_OBTAIN, effect);
     job->state = RWITH_CURL_STATE_OBTAIN;

@@ -12,7 +12,6 @@
 static void ngx_http_retry_with_body_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_retry_with_send(ngx_http_request_t *r,
     ngx_http_retry_with_ctx_t *ctx);
-static void ngx_http_retry_with_timer_handler(ngx_event_t *ev);
 
 
 /* the location's own handler is put aside; the body stays for a replay */
@@ -45,6 +44,7 @@ ngx_http_retry_with_precontent_handler(ngx_http_request_t *r)
     } else {
         /* redirected inside nginx: another location, another exchange */
 
+        ngx_http_retry_with_end_turn(ctx);
         rwith_exchange_free(ctx->exchange);
         ctx->exchange = NULL;
         ctx->effect = NULL;
@@ -271,15 +271,16 @@ ngx_http_retry_with_send(ngx_http_request_t *r, ngx_http_retry_with_ctx_t *ctx)
 
 
 ngx_int_t
-ngx_http_retry_with_wait(ngx_http_request_t *r, ngx_http_retry_with_ctx_t *ctx)
+ngx_http_retry_with_wait(ngx_http_request_t *r, ngx_http_retry_with_ctx_t *ctx,
+    ngx_event_handler_pt handler, ngx_msec_t msec)
 {
     ctx->state = NGX_HTTP_RETRY_WITH_WAITING;
 
-    ctx->timer.handler = ngx_http_retry_with_timer_handler;
+    ctx->timer.handler = handler;
     ctx->timer.data = ctx;
     ctx->timer.log = r->connection->log;
 
-    ngx_add_timer(&ctx->timer, (ngx_msec_t) ctx->effect->wait_ms);
+    ngx_add_timer(&ctx->timer, msec);
 
     /* the request is ours until the timer fires or the client leaves */
 
@@ -295,7 +296,7 @@ ngx_http_retry_with_wait(ngx_http_request_t *r, ngx_http_retry_with_ctx_t *ctx)
 }
 
 
-static void
+void
 ngx_http_retry_with_timer_handler(ngx_event_t *ev)
 {
     int                         rc;

@@ -95,6 +95,7 @@ ngx_http_retry_with_header_filter(ngx_http_request_t *r)
         if (ctx->exchange) {
             (void) rwith_exchange_failed(ctx->exchange, ngx_current_msec,
                                          &ctx->effect);
+            ngx_http_retry_with_end_turn(ctx);
         }
 
         if (!ctx->is_obtaining) {
@@ -121,6 +122,7 @@ ngx_http_retry_with_header_filter(ngx_http_request_t *r)
         if (ctx->exchange) {
             (void) rwith_exchange_failed(ctx->exchange, ngx_current_msec,
                                          &ctx->effect);
+            ngx_http_retry_with_end_turn(ctx);
         }
 
         return NGX_HTTP_BAD_GATEWAY;
@@ -318,6 +320,8 @@ ngx_http_retry_with_collect(ngx_http_request_t *r,
             return ngx_http_retry_with_release_last(r, ctx);
         }
 
+        ngx_http_retry_with_end_turn(ctx);
+
         ctx->state = NGX_HTTP_RETRY_WITH_DONE;
         ngx_http_retry_with_forget_head(r);
 
@@ -459,6 +463,14 @@ ngx_http_retry_with_decide(ngx_http_request_t *r,
         (void) ngx_http_retry_with_read_facts(r, ctx);
     }
 
+    if (ctx->effect
+        && ctx->effect->kind == RWITH_EFFECT_OBTAIN
+        && r->upstream->cleanup == NULL
+        && ngx_http_retry_with_take_turn(ctx) == NGX_AGAIN)
+    {
+        return ngx_http_retry_with_await_turn(r, ctx);
+    }
+
     if (ctx->effect && r->upstream->cleanup == NULL) {
 
         switch (ctx->effect->kind) {
@@ -468,7 +480,9 @@ ngx_http_retry_with_decide(ngx_http_request_t *r,
             return ngx_http_retry_with_swallow(r, ctx);
 
         case RWITH_EFFECT_WAIT:
-            return ngx_http_retry_with_wait(r, ctx);
+            return ngx_http_retry_with_wait(r, ctx,
+                                            ngx_http_retry_with_timer_handler,
+                                            (ngx_msec_t) ctx->effect->wait_ms);
 
         default:
             break;
@@ -508,6 +522,7 @@ ngx_http_retry_with_release_head(ngx_http_request_t *r,
     ngx_http_retry_with_ctx_t *ctx)
 {
     ngx_http_retry_with_settle(ctx);
+    ngx_http_retry_with_end_turn(ctx);
 
     if (ngx_http_retry_with_dress(r, ctx) != NGX_OK) {
         return NGX_ERROR;

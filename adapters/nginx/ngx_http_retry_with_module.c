@@ -209,6 +209,8 @@ ngx_http_retry_with_cleanup(void *data)
         ngx_del_timer(&ctx->timer);
     }
 
+    ngx_http_retry_with_end_turn(ctx);
+
     rwith_exchange_free(ctx->exchange);
     ctx->exchange = NULL;
 

@@ -100,12 +100,33 @@ typedef struct {
 } ngx_http_retry_with_loc_conf_t;
 
 
+/*
+ * Who obtains for which scope just now, in shared memory beside a recall;
+ * more than fit obtain without waiting for each other
+ */
+
+#define NGX_HTTP_RETRY_WITH_TURNS  64
+
+
+typedef struct {
+    uint64_t                           key;
+    uint64_t                           owner;    /* 0: free */
+    ngx_msec_t                         expires;  /* should a worker die */
+} ngx_http_retry_with_turn_t;
+
+
+typedef struct {
+    uint64_t                           owners;   /* so far */
+    ngx_http_retry_with_turn_t         turn[NGX_HTTP_RETRY_WITH_TURNS];
+} ngx_http_retry_with_turns_t;
+
+
 typedef enum {
     NGX_HTTP_RETRY_WITH_IDLE = 0,
     NGX_HTTP_RETRY_WITH_SENT,      /* the upstream has the request */
     NGX_HTTP_RETRY_WITH_HELD,      /* its answer is held until the body was
                                       seen */
-    NGX_HTTP_RETRY_WITH_WAITING,   /* for the timer */
+    NGX_HTTP_RETRY_WITH_WAITING,   /* for the timer, or for its turn */
     NGX_HTTP_RETRY_WITH_RERUN,     /* the content phase is to run again */
     NGX_HTTP_RETRY_WITH_REPLACED,  /* nginx's own answer, by the one kept */
     NGX_HTTP_RETRY_WITH_DONE       /* the client gets what comes now */
@@ -157,6 +178,11 @@ typedef struct {
                                                     swallowed responses */
     ngx_event_t                        timer;
 
+    uint64_t                           turn;      /* 0: it has none */
+    uint64_t                           turn_key;  /* of it, or waited for */
+    ngx_msec_t                         turn_poll;
+    ngx_queue_t                        waiting;   /* if is_waiting */
+
     ngx_list_t                        *hops;  /* NULL: no Connection line
                                                  names a field */
 
@@ -172,6 +198,7 @@ typedef struct {
 
     rwith_trust_verdict                verdict;
 
+    unsigned                           is_waiting:1;
     unsigned                           is_mapped:1;
     unsigned                           is_obtaining:1;
     unsigned                           is_relay:1;
@@ -215,6 +242,8 @@ rwith_dialects *ngx_http_retry_with_get_set(ngx_conf_t *cf,
 char *ngx_http_retry_with_recall(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 rwith_recall *ngx_http_retry_with_recall_of(ngx_shm_zone_t *zone);
+ngx_http_retry_with_turns_t *ngx_http_retry_with_turns_of(
+    ngx_shm_zone_t *zone);
 void ngx_http_retry_with_recall_lock(ngx_shm_zone_t *zone);
 void ngx_http_retry_with_recall_unlock(ngx_shm_zone_t *zone);
 
@@ -246,9 +275,17 @@ ngx_int_t ngx_http_retry_with_begin(ngx_http_request_t *r,
 ngx_int_t ngx_http_retry_with_take_effect(ngx_http_retry_with_ctx_t *ctx,
     int rc, const rwith_effect *effect);
 ngx_int_t ngx_http_retry_with_wait(ngx_http_request_t *r,
-    ngx_http_retry_with_ctx_t *ctx);
+    ngx_http_retry_with_ctx_t *ctx, ngx_event_handler_pt handler,
+    ngx_msec_t msec);
+void ngx_http_retry_with_timer_handler(ngx_event_t *ev);
 void ngx_http_retry_with_settle(ngx_http_retry_with_ctx_t *ctx);
 void ngx_http_retry_with_report(ngx_http_retry_with_ctx_t *ctx);
+
+/* ngx_http_retry_with_turn.c: one obtain at a time for a scope */
+ngx_int_t ngx_http_retry_with_take_turn(ngx_http_retry_with_ctx_t *ctx);
+ngx_int_t ngx_http_retry_with_await_turn(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx);
+void ngx_http_retry_with_end_turn(ngx_http_retry_with_ctx_t *ctx);
 
 /* ngx_http_retry_with_hold.c: hold, swallow, decide, release a response */
 ngx_int_t ngx_http_retry_with_hold_init(ngx_conf_t *cf);

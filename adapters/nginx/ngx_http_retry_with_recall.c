@@ -12,7 +12,7 @@
 
 typedef struct {
     size_t                             size;
-    uint64_t                           aligned;
+    ngx_http_retry_with_turns_t        turns;
 } ngx_http_retry_with_block_t;
 
 
@@ -37,6 +37,15 @@ ngx_http_retry_with_recall_of(ngx_shm_zone_t *shm_zone)
     ngx_http_retry_with_zone_t  *zone = shm_zone->data;
 
     return zone->recall;
+}
+
+
+ngx_http_retry_with_turns_t *
+ngx_http_retry_with_turns_of(ngx_shm_zone_t *shm_zone)
+{
+    ngx_http_retry_with_zone_t  *zone = shm_zone->data;
+
+    return &zone->block->turns;
 }
 
 
@@ -100,6 +109,7 @@ ngx_http_retry_with_make_block(ngx_shm_zone_t *shm_zone,
         return NGX_ERROR;
     }
 
+    ngx_memzero(zone->block, sizeof(ngx_http_retry_with_block_t));
     zone->block->size = size - sizeof(ngx_http_retry_with_block_t);
 
     if (rwith_recall_init(zone->block + 1, zone->block->size, key,

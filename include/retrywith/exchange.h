@@ -135,7 +135,8 @@ typedef struct rwith_effect {
     const rwith_need *needs;
     size_t need_count;
 
-    /* OBTAIN: equal keys exclude each other (rule 6). */
+    /* OBTAIN: equal keys exclude each other (rule 6); 0 excludes none: what
+     * is obtained is for this request alone. */
     uint64_t scope_key;
 
     /* WAIT */
