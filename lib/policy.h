@@ -23,8 +23,7 @@
 #define RWITH__NODE_FREE UINT16_MAX
 #define RWITH__LINE      64 /* bytes of a line of cache */
 
-#define RWITH__KEY_LEN 16 /* bytes of a segment that are compared as numbers   \
-                           */
+#define RWITH__KEY_LEN 16 /* bytes of a segment that are numbers */
 
 /* A segment: its first bytes as two numbers, zeros behind; and a hash. */
 struct rwith__policy_key {
