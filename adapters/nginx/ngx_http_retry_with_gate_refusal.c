@@ -13,7 +13,8 @@
 
 
 static ngx_int_t ngx_http_retry_with_gate_describe(ngx_http_request_t *r,
-    ngx_http_retry_with_gate_ctx_t *ctx, rwith_refusal *refusal);
+    ngx_http_retry_with_gate_ctx_t *ctx, rwith_refusal *refusal,
+    rwith_missing_list *list);
 static ngx_uint_t ngx_http_retry_with_gate_carries(ngx_http_request_t *r,
     rwith_refusal *refusal, off_t len);
 static void ngx_http_retry_with_gate_form_handler(ngx_http_request_t *r);
@@ -34,11 +35,13 @@ ngx_int_t
 ngx_http_retry_with_gate_refuse(ngx_http_request_t *r,
     ngx_http_retry_with_gate_ctx_t *ctx)
 {
-    off_t          len;
-    ngx_int_t      rc;
-    rwith_refusal  refusal;
+    off_t               len;
+    ngx_int_t           rc;
+    rwith_refusal       refusal;
+    rwith_missing_list  list;
 
-    if (ngx_http_retry_with_gate_describe(r, ctx, &refusal) != NGX_OK) {
+    if (ngx_http_retry_with_gate_describe(r, ctx, &refusal, &list) != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -78,10 +81,10 @@ ngx_http_retry_with_gate_refuse(ngx_http_request_t *r,
 
 static ngx_int_t
 ngx_http_retry_with_gate_describe(ngx_http_request_t *r,
-    ngx_http_retry_with_gate_ctx_t *ctx, rwith_refusal *refusal)
+    ngx_http_retry_with_gate_ctx_t *ctx, rwith_refusal *refusal,
+    rwith_missing_list *list)
 {
-    ngx_str_t            accept;
-    rwith_missing_list  *list;
+    ngx_str_t  accept;
 
     if (ngx_http_retry_with_gate_accept(r, &accept) != NGX_OK) {
         return NGX_ERROR;
@@ -91,10 +94,11 @@ ngx_http_retry_with_gate_describe(ngx_http_request_t *r,
 
     if (ctx->decision.verdict == RWITH_VERDICT_MISSING) {
 
-        list = ngx_pcalloc(r->pool, sizeof(rwith_missing_list));
-        if (list == NULL) {
-            return NGX_ERROR;
-        }
+        /* its items are no more than its count */
+
+        list->count = 0;
+        list->left_out = 0;
+        list->choices = 0;
 
         ngx_http_retry_with_gate_list(ctx, list);
         refusal->missing = list;
@@ -169,11 +173,12 @@ ngx_http_retry_with_gate_form_handler(ngx_http_request_t *r)
 {
     ngx_int_t                        rc;
     rwith_refusal                    refusal;
+    rwith_missing_list               list;
     ngx_http_retry_with_gate_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_retry_with_gate_module);
 
-    if (ngx_http_retry_with_gate_describe(r, ctx, &refusal) != NGX_OK
+    if (ngx_http_retry_with_gate_describe(r, ctx, &refusal, &list) != NGX_OK
         || ngx_http_retry_with_gate_form(r, &refusal) != NGX_OK)
     {
         ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
