@@ -181,6 +181,7 @@ static int entry_judge(rwith_exchange *x, const rwith_requirement *r,
                        struct found *f)
 {
     const rwith_supply_entry *entry = rwith_supply_at(x->options.supply, f->id);
+    const struct rwith__item *there = rwith__item_find(x, r->in, entry->name);
     bool can_ask = !x->was_asked;
     rwith_slice value = { "", 0 };
     int err;
@@ -200,7 +201,9 @@ static int entry_judge(rwith_exchange *x, const rwith_requirement *r,
     if (err != RWITH_OK) {
         return err;
     }
-    if (!rwith__item_was_sent(x, r->in, entry->name, f->value)) {
+    /* The same credentials are new by another scheme. */
+    if ((there != NULL && there->auth != entry->auth) ||
+        !rwith__item_was_sent(x, r->in, entry->name, f->value)) {
         f->verdict = VERDICT_NEW;
         return RWITH_OK;
     }

@@ -295,7 +295,8 @@ static void exchange_make(struct scenario *s)
         .recall = s->recall,
         .attempts_max = (unsigned)get_number(s->row, "attempts_max", 0),
         .driver_auth = get_bool(s->row, "driver_auth", false)
-                           ? 1u << RWITH_AUTH_NEGOTIATE
+                           ? 1u << RWITH_AUTH_NEGOTIATE |
+                                 1u << RWITH_AUTH_NTLM | 1u << RWITH_AUTH_DIGEST
                            : 0,
         .has_jar = get_bool(s->row, "has_jar", false),
         .no_retry = get_bool(s->row, "no_retry", false),
