@@ -28,11 +28,12 @@ typedef struct rwith_dialects rwith_dialects;
  */
 RWITH_API int rwith_dialects_new(const rwith_alloc *mem, rwith_dialects **ret);
 
+/** NULL is fine.  No exchange may still use it. */
 RWITH_API void rwith_dialects_free(rwith_dialects *set);
 
 /**
  * Add the dialects of one file.  One of the same name as one that is there
- * replaces it.  All or nothing.
+ * replaces it.  All or nothing.  Not while an exchange uses the set.
  *
  * @param text        copied
  * @param reterr_diag may be NULL; written only on #RWITH_EFILE
@@ -42,15 +43,17 @@ RWITH_API int rwith_dialects_add(rwith_dialects *set, rwith_slice text,
                                  rwith_diagnostic *reterr_diag);
 
 /**
- * Keep only the named ones.
- * @param names  "ms-echo,missing"
+ * Keep only the named ones.  Not while an exchange uses the set.
+ * @param names  "ms-echo,missing"; nothing is changed when one is unknown
  * @param reterr_unknown  written only on #RWITH_EINVAL: the name that is
  *                        none; a slice of @a names
+ * @return #RWITH_OK, #RWITH_EINVAL
  */
 RWITH_API int rwith_dialects_only(rwith_dialects *set, rwith_slice names,
                                   rwith_slice *reterr_unknown);
 
-/** Number of dialects, and the i-th one's name and about line. */
+/** Number of dialects, and the i-th one's name and about line: empty when
+ * there is none; good as long as that dialect is in the set. */
 RWITH_API size_t rwith_dialects_count(const rwith_dialects *set);
 RWITH_API rwith_slice rwith_dialects_name(const rwith_dialects *set,
                                           size_t index);

@@ -1,7 +1,7 @@
 /*
  * requirement.h: one piece of information that a server wants, and the two
  * forms in which servers name it: the MS-RetryWith field and the members of
- * a problem+json (docs/dialects.md, protocol notes in spec/retry-with.md).
+ * a problem+json (spec/retry-with.md, retrywith-dialect(5)).
  */
 #ifndef RWITH_REQUIREMENT_H
 #define RWITH_REQUIREMENT_H

@@ -58,18 +58,25 @@ typedef struct rwith_supply_entry {
     size_t line;      /**< in the file; 0 for rwith_supply_give() */
 } rwith_supply_entry;
 
-/** @return #RWITH_OK, #RWITH_ENOMEM */
+/**
+ * An empty supply.
+ * @param mem  NULL: malloc; kept by pointer for the life of the supply
+ * @return #RWITH_OK, #RWITH_ENOMEM
+ */
 RWITH_API int rwith_supply_new(const rwith_alloc *mem, rwith_supply **ret);
 
-/** Wipes every value. */
+/** Wipes every value.  NULL is fine. */
 RWITH_API void rwith_supply_free(rwith_supply *supply);
 
 /**
  * Read a supply file's text into an existing supply, behind what is there.
- * All or nothing.  @a text is copied and may be wiped afterwards.
+ * All or nothing.  @a text is copied and may be wiped afterwards.  No word of
+ * it is in the diagnostic: it may be a secret.
  *
- * @param ret_has_literals  may be NULL: the file holds secrets itself, so
- *                          the adapter must insist on its permissions
+ * @param ret_has_literals  may be NULL; written only on success: the file
+ *                          holds secrets itself, so the adapter must insist
+ *                          on its permissions
+ * @param reterr_diag       may be NULL; written only on #RWITH_EFILE
  * @return #RWITH_OK, #RWITH_EFILE (with a diagnostic), #RWITH_ENOMEM
  */
 RWITH_API int rwith_supply_read(rwith_supply *supply, rwith_slice text,
@@ -77,37 +84,55 @@ RWITH_API int rwith_supply_read(rwith_supply *supply, rwith_slice text,
                                 rwith_diagnostic *reterr_diag);
 
 /**
- * Read one line of the same grammar for one origin: what --give takes,
- * 'header X-Key=@file', 'header X-Key=env:NAME', 'query a=value'.
+ * Read what --give takes, for one origin: 'header X-Key=@file',
+ * 'header X-Key=env:NAME', 'query a=value', 'auth negotiate'; without "=" the
+ * person is asked.  @a origin and @a line are copied.
+ *
+ * @param reterr_diag  may be NULL; written only on #RWITH_EFILE, line 1; holds
+ *                     no value
+ * @return #RWITH_OK, #RWITH_EFILE, #RWITH_ENOMEM
  */
 RWITH_API int rwith_supply_give_line(rwith_supply *supply,
                                      const rwith_origin *origin,
                                      rwith_slice line,
                                      rwith_diagnostic *reterr_diag);
 
-/** Add, or replace, a value that is at hand. */
+/**
+ * Add, or replace, a value that is at hand.  Everything is copied.
+ * @return #RWITH_OK, #RWITH_EINVAL (a name or scheme that cannot be),
+ *         #RWITH_ESYNTAX, #RWITH_ERANGE (as rwith_supply_fill()),
+ *         #RWITH_EFULL, #RWITH_ENOMEM
+ */
 RWITH_API int rwith_supply_give(rwith_supply *supply,
                                 const rwith_origin *origin, rwith_place in,
                                 rwith_slice name, rwith_slice value);
 
+/** Entries are numbered from 0 in the order in which they came. */
 RWITH_API size_t rwith_supply_count(const rwith_supply *supply);
+
+/** @param id  less than the count; good until the next entry is added */
 RWITH_API const rwith_supply_entry *rwith_supply_at(const rwith_supply *supply,
                                                     size_t id);
 
 /**
- * Hand in the value of an entry, or a fresh one.
- * @return #RWITH_OK, #RWITH_ESYNTAX (CR, LF, NUL in a header, cookie or
- *         authorization value), #RWITH_ERANGE, #RWITH_ENOMEM
+ * Hand in the value of an entry, or a fresh one; it is copied, for a header or
+ * cookie without outer white space.  The one before is wiped.
+ * @return #RWITH_OK, #RWITH_EINVAL (no such entry), #RWITH_ESYNTAX (a control
+ *         byte but tab in a header, cookie or authorization, ";" in a cookie,
+ *         no ":" in basic or digest), #RWITH_ERANGE (over
+ *         #RWITH_SUPPLY_VALUE_MAX), #RWITH_ENOMEM; the old value stays then
  */
 RWITH_API int rwith_supply_fill(rwith_supply *supply, size_t id,
                                 rwith_slice value);
 
-/** The value of an entry. @return false: it has not been filled */
+/** The value of an entry, good until it is filled again.
+ * @return false: it has not been filled */
 RWITH_API bool rwith_supply_value(const rwith_supply *supply, size_t id,
                                   rwith_slice *ret);
 
 /**
- * The entry for that origin and requirement, an exact origin only.
+ * The entry for that origin and requirement.  An exact origin only: no other
+ * port, no http for https (R-14).
  * For RWITH_IN_AUTHORIZATION an empty name finds any.
  * @return false: there is none
  */
