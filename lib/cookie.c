@@ -14,6 +14,10 @@
 
 #define VALUE_MAX 4096 /* bytes of a cookie's value: RFC 6265 6.1 */
 
+/* A day in 2019: seen from there, two digits of a year from 70 on are of the
+ * last century, the others of this (RFC 6265 5.1.1). */
+#define YEARS_SEEN_FROM_S 1561939200
+
 bool rwith__cookie_next(rwith_slice *cursor, rwith_slice *ret_pair,
                         rwith_slice *ret_name, rwith_slice *ret_value)
 {
@@ -83,7 +87,7 @@ static void read_expires(struct reading *r, rwith_slice value)
 {
     uint64_t date;
 
-    if (!r->has_max_age && rwith__http_date(value, r->now_s, &date)) {
+    if (!r->has_max_age && rwith__http_date(value, YEARS_SEEN_FROM_S, &date)) {
         r->cookie->is_expired = date <= r->now_s;
     }
 }
