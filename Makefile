@@ -11,7 +11,7 @@ TOP = $(if $(filter /%,$(firstword $(BUILD))),,$(CURDIR)/)$(BUILD)
 
 .PHONY: all deps deps-test build module module-asan asan clang test-build \
         test unit e2e repo \
-        run bench-relay bench-gate bench-core bench-body test-openapi fuzz install \
+        run bench-relay bench-gate bench-core bench-body bench-curl test-openapi fuzz install \
         dist distcheck clean
 
 all: build module
@@ -105,6 +105,10 @@ bench-core: $(BUILD)/build.ninja
 	$(BUILD)/bin/bench_core $(BENCH_FLAGS) \
 	    $$folder/@octokit/openapi/generated/api.github.com.json $$graph \
 	    --copies 5 $$graph
+
+bench-curl: $(BUILD)/build.ninja
+	cmake --build $(BUILD) -j $(JOBS) --target bench_curl
+	bench/curl $(BENCH_FLAGS)
 
 bench-relay: all
 	@tools/deps run bench
