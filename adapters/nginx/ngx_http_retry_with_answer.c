@@ -253,7 +253,12 @@ ngx_http_retry_with_send(ngx_http_request_t *r, ngx_http_retry_with_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    ctx->sent = effect ? effect->target : ctx->view.target;
+
     rc = ctx->handler(r);
+
+    ctx->is_astray = (ctx->is_obtaining
+                      && ngx_http_retry_with_went_astray(r, ctx, ctx->sent));
 
     /* a cache that waits builds the request later: then the filter restores */
 

@@ -490,19 +490,37 @@ ngx_http_retry_with_dialect(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+/* names of dialects that a level below may still add: the place is kept */
+
+char *
+ngx_http_retry_with_only(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_retry_with_loc_conf_t *lcf = conf;
+
+    lcf->only_file = cf->conf_file->file.name;
+    lcf->only_line = cf->conf_file->line;
+
+    return ngx_conf_set_str_slot(cf, cmd, conf);
+}
+
+
 rwith_dialects *
 ngx_http_retry_with_get_set(ngx_conf_t *cf,
-    ngx_http_retry_with_main_conf_t *mcf, ngx_array_t *files, ngx_str_t *only)
+    ngx_http_retry_with_main_conf_t *mcf,
+    ngx_http_retry_with_loc_conf_t *conf)
 {
     int                          rc;
-    ngx_str_t                    bad;
+    ngx_str_t                    bad, *only;
     ngx_uint_t                   i;
+    ngx_array_t                 *files;
     rwith_slice                  unknown;
     rwith_dialects              *dialects;
     rwith_diagnostic             diag;
     ngx_http_retry_with_set_t   *set;
     ngx_http_retry_with_file_t  *file;
 
+    files = conf->dialect_files;
+    only = &conf->only;
     set = mcf->sets.elts;
 
     for (i = 0; i < mcf->sets.nelts; i++) {
@@ -532,8 +550,9 @@ ngx_http_retry_with_get_set(ngx_conf_t *cf,
             bad.data = (u_char *) unknown.ptr;
             bad.len = unknown.len;
             ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "no dialect \"%V\" in \"retry_with_only %V\"",
-                          &bad, only);
+                          "no dialect \"%V\" in \"retry_with_only %V\" "
+                          "in %V:%ui",
+                          &bad, only, &conf->only_file, conf->only_line);
             return NULL;
         }
     }

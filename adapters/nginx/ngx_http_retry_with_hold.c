@@ -140,6 +140,15 @@ ngx_http_retry_with_header_filter(ngx_http_request_t *r)
         return NGX_OK;
     }
 
+#if (NGX_HTTP_CACHE)
+    if (ctx->is_patched && !r->cached) {
+
+        /* the cache's key knows nothing of what was added */
+
+        u->cacheable = 0;
+    }
+#endif
+
     return ngx_http_retry_with_release(r, ctx, NULL);
 }
 
@@ -161,10 +170,14 @@ ngx_http_retry_with_judge_head(ngx_http_request_t *r,
     ngx_memzero(&resp, sizeof(rwith_response));
     resp.status = (unsigned) u->headers_in.status_n;
 
+    if (r->cached) {
+        /* it was no answer to this request, and teaches nothing about it */
+        return NGX_DECLINED;
+    }
+
     if (ctx->exchange == NULL) {
 
-        if (r->cached
-            || !rwith_dialects_wants_status(ctx->conf->dialects, resp.status)
+        if (!rwith_dialects_wants_status(ctx->conf->dialects, resp.status)
             || ngx_http_retry_with_begin(r, ctx) != NGX_OK)
         {
             return NGX_DECLINED;
@@ -439,7 +452,10 @@ ngx_http_retry_with_read_facts(ngx_http_request_t *r,
                              facts, RWITH_FACT_COUNT_MAX, buf, buf_len);
     }
 
-    if (ctx->is_obtaining) {
+    if (ctx->is_obtaining && ctx->is_astray) {
+        rc = rwith_exchange_failed(ctx->exchange, ngx_current_msec, &effect);
+
+    } else if (ctx->is_obtaining) {
         rc = rwith_exchange_obtained(ctx->exchange, ngx_current_msec,
                                      &ctx->obtained, facts, n, &effect);
     } else {
@@ -461,6 +477,16 @@ ngx_http_retry_with_decide(ngx_http_request_t *r,
         || (ctx->effect && ctx->effect->kind == RWITH_EFFECT_READ))
     {
         (void) ngx_http_retry_with_read_facts(r, ctx);
+    }
+
+    if (ctx->effect
+        && ctx->effect->kind == RWITH_EFFECT_OBTAIN
+        && ngx_http_retry_with_went_astray(r, ctx, ctx->sent.len
+                                                   ? ctx->sent
+                                                   : ctx->view.target))
+    {
+        (void) rwith_exchange_failed(ctx->exchange, ngx_current_msec,
+                                     &ctx->effect);
     }
 
     if (ctx->effect

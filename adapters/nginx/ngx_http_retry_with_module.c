@@ -64,7 +64,7 @@ static ngx_command_t  ngx_http_retry_with_commands[] = {
 
     { ngx_string("retry_with_only"),
       NGX_HTTP_RETRY_WITH_ANY|NGX_CONF_TAKE1,
-      ngx_conf_set_str_slot,
+      ngx_http_retry_with_only,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_retry_with_loc_conf_t, only),
       NULL },
@@ -497,8 +497,7 @@ ngx_http_retry_with_check_location(ngx_conf_t *cf,
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_retry_with_module);
 
-    conf->dialects = ngx_http_retry_with_get_set(cf, mcf, conf->dialect_files,
-                                                 &conf->only);
+    conf->dialects = ngx_http_retry_with_get_set(cf, mcf, conf);
     if (conf->dialects == NULL) {
         return NGX_CONF_ERROR;
     }
@@ -529,6 +528,12 @@ ngx_http_retry_with_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_value(conf->answer, prev->answer, 0);
     ngx_conf_merge_ptr_value(conf->supply, prev->supply, NULL);
     ngx_conf_merge_ptr_value(conf->dialect_files, prev->dialect_files, NULL);
+
+    if (conf->only.data == NULL) {
+        conf->only_file = prev->only_file;
+        conf->only_line = prev->only_line;
+    }
+
     ngx_conf_merge_str_value(conf->only, prev->only, "");
     ngx_conf_merge_ptr_value(conf->recall, prev->recall, NULL);
     ngx_conf_merge_value(conf->attempts, prev->attempts,

@@ -97,6 +97,10 @@ typedef struct {
     /* where retry_with_answer stands */
     ngx_str_t                          conf_file;
     ngx_uint_t                         conf_line;
+
+    /* and retry_with_only */
+    ngx_str_t                          only_file;
+    ngx_uint_t                         only_line;
 } ngx_http_retry_with_loc_conf_t;
 
 
@@ -162,6 +166,7 @@ typedef struct {
 
     ngx_http_retry_with_state_e        state;
     ngx_http_retry_with_saved_t        saved;
+    rwith_slice                        sent;     /* target of the last send */
     unsigned                           attempts;
     ngx_http_log_handler_pt            log_handler;
     ngx_str_t                          logged_uri;
@@ -201,6 +206,7 @@ typedef struct {
     unsigned                           is_waiting:1;
     unsigned                           is_mapped:1;
     unsigned                           is_obtaining:1;
+    unsigned                           is_astray:1;    /* what is obtained */
     unsigned                           is_relay:1;
     unsigned                           is_patched:1;   /* with added values */
     unsigned                           is_too_long:1;  /* to be swallowed */
@@ -233,10 +239,13 @@ ngx_int_t ngx_http_retry_with_read_file(ngx_conf_t *cf, ngx_str_t *name,
     size_t max, ngx_str_t *text, ngx_file_info_t *fi);
 char *ngx_http_retry_with_supply(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_retry_with_only(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_http_retry_with_dialect(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 rwith_dialects *ngx_http_retry_with_get_set(ngx_conf_t *cf,
-    ngx_http_retry_with_main_conf_t *mcf, ngx_array_t *files, ngx_str_t *only);
+    ngx_http_retry_with_main_conf_t *mcf,
+    ngx_http_retry_with_loc_conf_t *conf);
 
 /* ngx_http_retry_with_recall.c: what is remembered, for all workers */
 char *ngx_http_retry_with_recall(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -266,6 +275,9 @@ ngx_int_t ngx_http_retry_with_patch(ngx_http_request_t *r,
     ngx_http_retry_with_ctx_t *ctx, const rwith_effect *effect);
 void ngx_http_retry_with_restore(ngx_http_request_t *r,
     ngx_http_retry_with_ctx_t *ctx);
+
+ngx_uint_t ngx_http_retry_with_went_astray(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx, rwith_slice target);
 
 /* ngx_http_retry_with_answer.c: the exchange, from the content phase */
 ngx_int_t ngx_http_retry_with_precontent_handler(ngx_http_request_t *r);

@@ -483,20 +483,60 @@ ngx_http_retry_with_patch_whole(ngx_http_request_t *r,
 
     r->method_name.data = (u_char *) effect->method.ptr;
     r->method_name.len = effect->method.len;
+
+    /* the proxy module goes by the name; a cache has nothing to say here */
     r->method = NGX_HTTP_UNKNOWN;
-
-    if (rwith_slice_equal(effect->method, RWITH_LIT("GET"))) {
-        r->method = NGX_HTTP_GET;
-
-    } else if (rwith_slice_equal(effect->method, RWITH_LIT("HEAD"))) {
-        r->method = NGX_HTTP_HEAD;
-    }
 
     r->request_body = body;
     r->headers_in.content_length_n = -1;
     r->headers_in.chunked = 0;
 
     return NGX_OK;
+}
+
+
+/*
+ * A proxy_pass with a path of its own puts it before every target: then a
+ * fetch cannot be sent where the dialect says.  nginx shows that path to
+ * nobody; the request line that it made does.
+ */
+
+ngx_uint_t
+ngx_http_retry_with_went_astray(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx, rwith_slice target)
+{
+    u_char  *p, *last;
+    size_t   len;
+
+    if (r->upstream == NULL || r->upstream->request_bufs == NULL) {
+        return 0;
+    }
+
+    p = r->upstream->request_bufs->buf->start;
+    last = r->upstream->request_bufs->buf->last;
+
+    p = ngx_strlchr(p, last, ' ');
+    if (p == NULL) {
+        return 0;
+    }
+
+    p++;
+    len = last - p;
+
+    if (len > target.len
+        && ngx_memcmp(p, target.ptr, target.len) == 0
+        && p[target.len] == ' ')
+    {
+        return 0;
+    }
+
+    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                  "retry_with: \"proxy_pass\" has a path of its own where "
+                  "\"retry_with_answer\" (%V:%ui) is on: what a dialect "
+                  "fetches is not there",
+                  &ctx->conf->conf_file, ctx->conf->conf_line);
+
+    return 1;
 }
 
 

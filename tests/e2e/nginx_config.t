@@ -72,7 +72,8 @@ for text, pattern in (
         ("retry_with_recall zone=m:1k;", "under 64k"),
         ("retry_with_recall zone=m:x;", "invalid size"),
         ("retry_with_recall zone=unknown;", 'zero size shared memory zone'),
-        ("retry_with_only nonesuch;", 'no dialect "nonesuch"'),
+        ("retry_with_only nonesuch;",
+         r'no dialect "nonesuch" in .*nginx.conf:\d+'),
         ("retry_with_supply a; retry_with_supply b;", "failed|duplicate")):
     check(text, pattern, location(
         (PASS if text.startswith("retry_with_answer") else ON) + text))

@@ -43,6 +43,8 @@ dialect = write("csrf.dialect", """dialect csrf
     remember  origin
 """)
 server = nginx("""
+    proxy_cache_path cache keys_zone=cache:64k;
+    add_header X-Cache $upstream_cache_status;
     upstream origin { server 127.0.0.1:%d; keepalive 8; }
     proxy_http_version 1.1;
     proxy_set_header Connection "";
@@ -54,6 +56,21 @@ server = nginx("""
         location / { proxy_pass http://origin; }
         location /known/ {
             retry_with_recall zone=m:64k;
+            proxy_pass http://origin;
+        }
+        location /path/ { proxy_pass http://origin/other/; }
+        location /same/ { proxy_pass http://origin/same/; }
+        location /cached/ {
+            retry_with_recall zone=m;
+            proxy_cache cache;
+            proxy_cache_valid any 10m;
+            proxy_pass http://origin;
+        }
+        location /open/ {
+            retry_with_answer off;
+            rewrite ^/open(/.*) $1 break;
+            proxy_cache cache;
+            proxy_cache_valid any 10m;
             proxy_pass http://origin;
         }
     }
@@ -102,6 +119,32 @@ MODE[0] = "good"
 is_(ask("/known/x").status, 200, "remembered")
 is_((ask("/known/x").status, len(origin.requests)), (200, 1),
     "no second fetch")
+
+# --- a proxy_pass with a path of its own -------------------------------------
+for path in ("/path/x", "/same/x"):
+    got = ask(path)
+    is_(got.status, 403, path + ": what a dialect fetches is not there")
+    like(got.out, "token required$", path + ": the client gets the challenge")
+    is_([r for r in origin.requests if r.get("X-CSRF-Token") not in
+         (None, "Fetch")], [], path + ": and no other token is used")
+like(server.err, r'"proxy_pass" has a path of its own .*nginx.conf:\d+',
+     "which the log says, with the place")
+
+# --- proxy_cache --------------------------------------------------------------
+is_(ask("/cached/x", "-H", "Cookie: a=1").status, 200, "with a cache")
+got = ask("/cached/x", "-H", "Cookie: a=1")
+like(got.out, "done with token-of-a=1", "remembered")
+like(got.out, "X-Cache: MISS", "an answer to added values is not stored")
+like(got.out, "Cache-Control: private", "and is private")
+got = ask("/cached/x", "-H", "Cookie: a=2")
+like(got.out, "done with token-of-a=2", "another client gets its own")
+got = ask("/cached/x", "-H", "X-CSRF-Token: mine")
+like(got.out, "done with mine", "what the client sent itself may be stored")
+got = ask("/cached/x", "-H", "X-CSRF-Token: mine")
+like(got.out, "X-Cache: HIT", "and is")
+is_(ask("/open/token?x=%2F").status, 200, "a token in the cache")
+got = ask("/cached/y", "-H", "Cookie: a=3")
+like(got.out, "done with token-of-a=3", "is not what a fetch gets")
 unlike(server.err, "runtime error:|Sanitizer", "no sanitizer report")
 server.stop()
 done()
