@@ -208,7 +208,8 @@ void rwith__curl_answer_facts(rwith_curl_job *job)
     answer_apply(job);
 }
 
-/* The client gets to know with the answer what a swallowed response set. */
+/* The client gets to know with the answer what a swallowed response set; not
+ * what a proxy on the way to it did. */
 void rwith__curl_keep_cookies(rwith_curl_job *job, const rwith_curl_head *head)
 {
     rwith_slice all = { head->lines.ptr, head->lines.len };
@@ -219,6 +220,8 @@ void rwith__curl_keep_cookies(rwith_curl_job *job, const rwith_curl_head *head)
     if (!head->has_cookies) {
         return;
     }
+    all.ptr += head->last;
+    all.len -= head->last;
     while (rwith__curl_line_next(&all, &line)) {
         if (rwith__curl_line_field(line, &field) &&
             rwith_slice_equal_nocase(field.name, name)) {
