@@ -39,6 +39,9 @@ NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
 ASAN = os.environ.get("RWITH_ASAN") == "1"
 DEADLINE = 20.0  # seconds that a readiness check may take
 
+SANITIZER = re.compile(r"runtime error: |(Address|Leak|UndefinedBehavior)"
+                       r"Sanitizer")
+
 scratch = tempfile.mkdtemp(prefix="rwith-")
 if ASAN:
     os.chmod(scratch, 0o1777)  # a worker of root's is nobody, and reports too
@@ -93,6 +96,11 @@ def done():
     for report in glob.glob(scratch + "/sanitizer.*"):
         with open(report, errors="replace") as file:
             ok(False, "no sanitizer report", file.read())
+    for process in _processes:  # a runtime may not know of log_path
+        found = SANITIZER.search(process.err)
+        if found:
+            ok(False, "no sanitizer report of " + process.argv[0],
+               process.err[max(0, found.start() - 500):])
     _finished = True
     print("1..%d" % _count, flush=True)
     sys.exit(1 if _failed else 0)
