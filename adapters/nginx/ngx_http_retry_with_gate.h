@@ -34,6 +34,7 @@ typedef struct {
     rwith_policy                      *policy;
     ngx_str_t                          file;     /* of the first directive */
     ngx_uint_t                         line;
+    ngx_uint_t                         generation;  /* given once */
 } ngx_http_retry_with_policy_t;
 
 
@@ -134,6 +135,14 @@ void ngx_http_retry_with_gate_list(ngx_http_retry_with_gate_ctx_t *ctx,
 /* ngx_http_retry_with_gate_refusal.c: and refused */
 ngx_int_t ngx_http_retry_with_gate_refuse(ngx_http_request_t *r,
     ngx_http_retry_with_gate_ctx_t *ctx);
+
+/* ngx_http_retry_with_gate_cache.c: what was refused so before */
+ngx_buf_t *ngx_http_retry_with_refusal_get(ngx_http_request_t *r,
+    ngx_http_retry_with_gate_ctx_t *ctx, const rwith_refusal *refusal,
+    rwith_refusal_answer *answer);
+void ngx_http_retry_with_refusal_keep(ngx_http_retry_with_gate_ctx_t *ctx,
+    const rwith_refusal *refusal, const rwith_refusal_answer *answer,
+    const ngx_buf_t *b);
 
 
 #endif /* _NGX_HTTP_RETRY_WITH_GATE_H_INCLUDED_ */

@@ -261,6 +261,7 @@ ngx_http_retry_with_build_policy(ngx_conf_t *cf,
 {
     int                            rc;
     rwith_policy_counts            counts;
+    static ngx_uint_t              generation;
     ngx_http_retry_with_policy_t  *p;
 
     p = conf->policy;
@@ -277,6 +278,7 @@ ngx_http_retry_with_build_policy(ngx_conf_t *cf,
 
         rwith_policy_builder_free(p->builder);
         p->builder = NULL;
+        p->generation = ++generation;
 
         counts = rwith_policy_count(p->policy);
 

@@ -360,9 +360,17 @@ static ngx_buf_t *
 ngx_http_retry_with_gate_write(ngx_http_request_t *r, rwith_refusal *refusal,
     rwith_refusal_answer *answer)
 {
-    int         rc;
-    size_t      size;
-    ngx_buf_t  *b;
+    int                              rc;
+    size_t                           size;
+    ngx_buf_t                       *b;
+    ngx_http_retry_with_gate_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_retry_with_gate_module);
+
+    b = ngx_http_retry_with_refusal_get(r, ctx, refusal, answer);
+    if (b) {
+        goto found;
+    }
 
     size = NGX_HTTP_RETRY_WITH_ANSWER;
 
@@ -381,6 +389,10 @@ ngx_http_retry_with_gate_write(ngx_http_request_t *r, rwith_refusal *refusal,
 
         (void) ngx_pfree(r->pool, b->start);
     }
+
+    ngx_http_retry_with_refusal_keep(ctx, refusal, answer, b);
+
+found:
 
     b->pos = (u_char *) answer->body.ptr;
     b->last = b->pos + answer->body.len;

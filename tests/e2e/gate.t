@@ -40,6 +40,12 @@ DOCUMENT = {
             parameter("page", "query", allowEmptyValue=True),
             parameter("filter[x]", "query"),
             parameter("sid", "cookie")], "responses": {}}},
+        "/same/1": {"get": {"parameters": [
+            parameter("X-Same", "header", description="the first")],
+            "responses": {}}},
+        "/same/2": {"get": {"parameters": [
+            parameter("X-Same", "header", description="the second")],
+            "responses": {}}},
         "/secret": {"get": {"security": [{"token": []}], "responses": {}}},
         "/both": {"get": {"security": [{"token": []}], "parameters": [
             parameter("X-A", "header")], "responses": {}}},
@@ -355,6 +361,22 @@ is_(ask("/small/x", "--data-binary", "@-", "-H",
         "Content-Type: application/json", "-H", "Content-Encoding: gzip",
         input=bomb[:1000]).status in (400, 413), True,
     "a body that inflates beyond it")
+
+# --- what a worker has written before ----------------------------------------
+for first, second in (
+        (("/same/1",), ("/same/2",)),
+        (("/api",), ("/api", "-H", "Accept: text/plain")),
+        (("/api",), ("/api", "-H", "Ms-Echo-Reply: x")),
+        (("/many",), ("/many?session=1",)),
+        (("/api",), ("/api", "-I"))):
+    fresh = []
+    for args in (first, second, first, second):
+        got = ask(*args).out
+        fresh.append(re.sub(r"(?m)^Date: .*", "", got))
+    ok(fresh[:2] == fresh[2:] and fresh[0] != fresh[1],
+       "%r and %r differ, and stay the same" % (first, second), fresh)
+like(ask("/same/1").out, "the first", "the same name, another description")
+like(ask("/same/2").out, "the second", "and another")
 
 # --- Expect, keepalive -------------------------------------------------------
 head = ("PUT /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 104857600\r\n"
