@@ -9,7 +9,7 @@ sys.path.insert(0, os.path.dirname(__file__))
 from harness import *
 
 # Names and descriptions that each representation has to escape.
-HOSTILE = ("a\"b'<c>&amp;\\\u0001\u0007\t\r\n\u007f\u0080\ufffe\uffff\u2028"
+HOSTILE = ("a\"b'<c>&amp;\\\u0000\u0007\t\r\n\u007f\u0080\ufffe\uffff\u2028"
            "\U0001f600]]>")
 DOCUMENT = {
     "openapi": "3.0.3", "info": {"title": "t", "version": "1"},
