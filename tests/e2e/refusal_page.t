@@ -119,7 +119,7 @@ def refused(path, name, status=449):
     is_(page.run("return document.title"), "The server needs a little more",
         name + ": the page")
     like(page.text, r"(?m)^%d " % status, name + ": says the status")
-    is_(len(origin.requests), 0, name + ": the origin was not asked")
+    is_(len(seen()), 0, name + ": the origin was not asked")
 
 
 def check_quiet(name):
@@ -303,8 +303,8 @@ for name, path, args, target in ROWS:
             line = line.replace("curl", "curl -q -sS", 1)
         got = run("sh", "-c", line, env={
             "PATH": BUILD + "/bin:" + os.environ["PATH"]})
-        ok(got.code == 0 and len(origin.requests) == 1 and
-           target in (None, origin.requests[0].target),
+        ok(got.code == 0 and len(seen()) == 1 and
+           target in (None, seen()[0].target),
            "%s: the line of %s gets through" % (name, command),
            "%s\n%r\n%r" % (line, got, [r.head for r in origin.requests]))
 
