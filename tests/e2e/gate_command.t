@@ -186,8 +186,11 @@ def wanted():
 
 is_(wanted(), ["X-Old"], "before the reload")
 write("live.rules", "GET /a: header X-New\n", 0o644)
+before = workers_of(server)
 server.signal(signal.SIGHUP)
-wait_for(lambda: wanted() == ["X-New"], "the new rules")
+wait_for(lambda: workers_of(server) and
+         not set(before) & set(workers_of(server)), "the new workers")
+is_(wanted(), ["X-New"], "SIGHUP reads the rules again")
 write("live.rules", "nonsense\n", 0o644)
 server.signal(signal.SIGHUP)
 wait_for(lambda: "live.rules:1:" in server.err, "the sentence")

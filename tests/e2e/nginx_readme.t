@@ -59,13 +59,14 @@ wait_for(lambda: accepts(port), "nginx")
 is_(curl("-si", "http://127.0.0.1:%d/pets/7" % port).status, 200,
     "nothing is gated before")
 
+before = workers_of(server)
 for number, line in enumerate(lines):
     line = (line.replace("/usr/lib/nginx/modules", scratch + "/modules")
             .replace("/etc/nginx", scratch + "/etc")
             .replace("http://localhost", "http://127.0.0.1:%d" % port))
     if number == 5:
-        wait_for(lambda: curl("-si", "http://127.0.0.1:%d/pets/7" % port)
-                 .status != 200, "the reload")
+        wait_for(lambda: workers_of(server) and
+                 not set(before) & set(workers_of(server)), "the reload")
     got = run("sh", "-ec", line, cwd=scratch + "/tree",
               env={"PATH": scratch + "/bin:" + os.environ["PATH"]})
     ok(got.code == 0, "line %d: %s" % (number + 1, line), got)
