@@ -73,7 +73,7 @@ static bool query_name_is(rwith_slice raw, rwith_slice name, bool brackets)
     return i == name.len;
 }
 
-/* One pair of the query against the needs of one operation. */
+/* one pair of the query against the needs of one operation. */
 static uint64_t query_seen(const rwith_judge *judge, unsigned which,
                            rwith_slice name, bool has_value)
 {

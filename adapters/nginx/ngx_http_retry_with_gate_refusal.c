@@ -264,6 +264,8 @@ ngx_http_retry_with_gate_send(ngx_http_request_t *r, rwith_refusal *refusal)
         return NGX_DONE;
     }
 
+    /* the core never writes an empty body */
+
     b->last_buf = 1;
     b->last_in_chain = 1;
 

@@ -456,6 +456,8 @@ ngx_http_retry_with_gate_finish(ngx_http_request_t *r,
         return ngx_http_retry_with_gate_unread(r, ctx, 1);
     }
 
+    /* */
+
     verdict = rwith_body_check_finish(ctx->check, list);
 
     switch (verdict) {
