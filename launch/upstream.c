@@ -262,7 +262,11 @@ void rwith_upstream_put_proxy(const rwith_upstream *upstream,
     put_tls(upstream, conf);
 }
 
-/* What nginx itself answers, as problem+json (RFC 9457). */
+/*
+ * What nginx itself answers, as problem+json (RFC 9457).  A request that is
+ * not read down to its target (400, 414) gets nginx's own page: it cannot be
+ * sent on to a named location, and a path would be one of the origin's.
+ */
 void rwith_upstream_put_problems(const rwith_upstream *upstream,
                                  const char *word, rwith_conf *conf)
 {
@@ -274,10 +278,6 @@ void rwith_upstream_put_problems(const rwith_upstream *upstream,
         const char *after;
         const char *only; /* the only one that says so; NULL: all */
     } problems[] = {
-        { 400, "Bad Request",
-          "The request cannot be read, or is too "
-          "ambiguous to be passed on by the ",
-          true, ".", NULL },
         { 401, "Unauthorized", "A name and a password are needed for the ",
           true, " (--client-password-file).", "relay" },
         { 403, "Forbidden", "This address may not use the ", true,
@@ -286,8 +286,6 @@ void rwith_upstream_put_problems(const rwith_upstream *upstream,
           true, ".", NULL },
         { 413, "Content Too Large", "The content is larger than the ", true,
           " takes (--max-body).", NULL },
-        { 414, "URI Too Long", "The target is longer than the ", true,
-          " takes.", NULL },
         { 494, "Request Header Fields Too Large",
           "The fields are larger than the ", true, " takes.", NULL },
         { 500, "Internal Server Error", "The ", true,

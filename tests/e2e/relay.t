@@ -158,10 +158,19 @@ def raw_exchange(port, sent):
 
 plain = retrywith_server("relay", "--to", box.url)
 HOST = "Host: 127.0.0.1:%d\r\nConnection: close\r\n" % plain.port
-problem("GET / HTTP/1.1\r\nConnection: close\r\n\r\n", 400, "no Host")
-problem("POST / HTTP/1.1\r\n" + HOST + "Content-Length: 1\r\n"
-        "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400,
-        "two framings")
+for sent, status, name in (
+        ("GET / HTTP/1.1\r\nConnection: close\r\n\r\n", 400, "no Host"),
+        ("GET\r\n\r\n", 400, "no target"),
+        ("GET /\x01 HTTP/1.1\r\n" + HOST + "\r\n", 400, "a control byte"),
+        ("get / HTTP/1.1\r\n" + HOST + "\r\n", 400, "no method"),
+        ("GET /%00 HTTP/1.1\r\n" + HOST + "\r\n", 400, "a NUL"),
+        ("GET /" + "x" * 40000 + " HTTP/1.1\r\n" + HOST + "\r\n", 414,
+         "a target that is too long"),
+        ("POST / HTTP/1.1\r\n" + HOST + "Content-Length: 1\r\n"
+         "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400,
+         "two framings")):
+    like(raw_exchange(plain.port, sent), r"^HTTP/1.1 %d " % status,
+         name + ": status %d" % status)
 problem("GET / HTTP/1.1\r\n" + HOST + "X: " + "x" * 40000 + "\r\n\r\n", 431,
         "a field that is too long")
 problem("GET / HTTP/1.1\r\nHost: elsewhere\r\nConnection: close\r\n\r\n",
