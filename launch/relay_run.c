@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 /* What refreshes need. */
@@ -342,6 +343,24 @@ static int run_nginx(struct life *life, rwith_instance *instance,
     return status;
 }
 
+/* nginx reads that one while it serves, and root's workers are nobody. */
+static int check_password_file(const rwith_relay *relay,
+                               const rwith_instance *instance)
+{
+    struct stat st;
+
+    if (relay->password_file == NULL || instance->folder.user[0] == '\0' ||
+        strcmp(instance->folder.user, "root") == 0 ||
+        stat(relay->password_file, &st) != 0 || (st.st_mode & S_IROTH) != 0) {
+        return 0;
+    }
+    rwith_say("--client-password-file %s cannot be read by the workers, which "
+              "are not root: start it as the user who owns the file, or let "
+              "others read it (chmod o+r)",
+              relay->password_file);
+    return RWITH_LAUNCH_FILE;
+}
+
 static int run(struct life *life)
 {
     rwith_instance instance = RWITH_INSTANCE_NONE;
@@ -361,6 +380,9 @@ static int run(struct life *life)
     }
     if (status == 0) {
         status = rwith_instance_open(&instance, life->relay->module, false);
+    }
+    if (status == 0) {
+        status = check_password_file(life->relay, &instance);
     }
     if (status == 0) {
         status = run_nginx(life, &instance, &listener);

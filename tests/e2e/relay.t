@@ -136,6 +136,13 @@ is_(fields(got).get("authorization"),
     "Basic " + base64.b64encode(b"me:to-origin").decode(),
     "--client-password-file: it stays at the relay, --user goes on")
 
+if os.geteuid() == 0:
+    got = retrywith("relay", "--listen", "127.0.0.1:0", "--to", box.url,
+                    "--client-password-file", write("own", "c:x\n", 0o600),
+                    timeout=20)
+    is_(got.code, 102, "--client-password-file that workers cannot read")
+    like(got.err, "own cannot be read by the workers.*chmod", "it is said")
+
 # --- what nginx itself answers ----------------------------------------------------------------
 def problem(sent, status, name, port=None):
     got = raw_exchange(port or plain.port, sent)
