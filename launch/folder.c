@@ -129,9 +129,10 @@ static void choose_user(rwith_folder *folder, const char *parent)
     entry = getpwnam(WORKER_USER);
     group = entry != NULL ? getgrgid(entry->pw_gid) : NULL;
     if (group == NULL || !is_open_to_others(parent)) {
-        rwith_say("started by root, and user %s cannot reach %s: the workers "
-                  "run as root; set TMPDIR, or start it as another user",
-                  WORKER_USER, parent);
+        rwith_say(
+            "RW0201: started by root, and user %s cannot reach %s: the workers "
+            "run as root; set TMPDIR, or start it as another user",
+            WORKER_USER, parent);
     } else if (chmod(folder->path, 0711) == 0) {
         snprintf(folder->user, sizeof(folder->user), "%s %s", WORKER_USER,
                  group->gr_name);
@@ -150,9 +151,10 @@ int rwith_folder_make(rwith_folder *folder)
                        "%s/" PREFIX "XXXXXX", parent);
     if (len < 0 || (size_t)len >= sizeof(folder->path) ||
         mkdtemp(folder->path) == NULL) {
-        rwith_say("no folder for temporary files in %s (%s), set TMPDIR to "
-                  "one that can be written",
-                  parent, strerror(errno));
+        rwith_say(
+            "RW0202: no folder for temporary files in %s (%s), set TMPDIR to "
+            "one that can be written",
+            parent, strerror(errno));
         folder->path[0] = '\0';
         return RWITH_LAUNCH_LIMIT;
     }

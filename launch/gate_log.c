@@ -92,14 +92,16 @@ int rwith_gate_begin_log(const rwith_gate *gate)
     }
     int fd = open(gate->log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
     if (fd < 0) {
-        rwith_say("--log %s cannot be written: %s", gate->log, strerror(errno));
+        rwith_say("RW0203: --log %s cannot be written: %s", gate->log,
+                  strerror(errno));
         return RWITH_LAUNCH_FILE;
     }
     /* A log of before may have had other fields. */
     bool is_written = write(fd, head, len) == (ssize_t)len;
     close(fd);
     if (!is_written) {
-        rwith_say("--log %s cannot be written: %s", gate->log, strerror(errno));
+        rwith_say("RW0204: --log %s cannot be written: %s", gate->log,
+                  strerror(errno));
     }
     return is_written ? 0 : RWITH_LAUNCH_FILE;
 }

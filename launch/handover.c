@@ -147,7 +147,7 @@ int rwith_handover_open(rwith_handover *handover)
     /* Inherited on purpose. */
     handover->fd = memfd_create("retrywith-supply", 0);
     if (handover->fd < 0) {
-        rwith_say("values cannot be handed over in memory: %s",
+        rwith_say("RW0205: values cannot be handed over in memory: %s",
                   strerror(errno));
         return RWITH_LAUNCH_LIMIT;
     }
@@ -186,22 +186,23 @@ int rwith_handover_put(rwith_handover *handover, const rwith_supply *supply,
     char *text = rwith_handover_text(supply, &len, &left_out);
 
     if (text == NULL) {
-        rwith_say("out of memory");
+        rwith_say("RW0206: out of memory");
         return RWITH_LAUNCH_LIMIT;
     }
     if (left_out > 0) {
-        rwith_say("%zu values have line breaks and are not used: a relay "
-                  "gives values of one line",
-                  left_out);
+        rwith_say(
+            "RW0207: %zu values have line breaks and are not used: a relay "
+            "gives values of one line",
+            left_out);
     }
     if (len > RWITH_SUPPLY_FILE_MAX) {
-        rwith_say("the values are larger than 1 MiB together");
+        rwith_say("RW0208: the values are larger than 1 MiB together");
         status = RWITH_LAUNCH_LIMIT;
     } else if (holds(handover->fd, text, len)) {
         *ret_is_new = false;
     } else if (ftruncate(handover->fd, 0) != 0 ||
                pwrite(handover->fd, text, len, 0) != (ssize_t)len) {
-        rwith_say("values cannot be handed over in memory: %s",
+        rwith_say("RW0209: values cannot be handed over in memory: %s",
                   strerror(errno));
         status = RWITH_LAUNCH_LIMIT;
     } else {

@@ -46,12 +46,14 @@ int rwith_instance_open(rwith_instance *instance, const char *module,
 
     *instance = (rwith_instance)RWITH_INSTANCE_NONE;
     if (!rwith_find_nginx(instance->nginx)) {
-        rwith_say("nginx was not found, install the package nginx or say "
-                  "where it is in RETRYWITH_NGINX");
+        rwith_say(
+            "RW0210: nginx was not found, install the package nginx or say "
+            "where it is in RETRYWITH_NGINX");
         return RWITH_LAUNCH_FILE;
     }
     if (!rwith_find_module(module, instance->module)) {
-        rwith_say("ngx_http_retry_with_module.so was not found%s%s, say where "
+        rwith_say("RW0211: ngx_http_retry_with_module.so was not found%s%s, "
+                  "say where "
                   "it is with --module or in RETRYWITH_MODULE",
                   module != NULL ? " at " : "", module != NULL ? module : "");
         return RWITH_LAUNCH_FILE;
@@ -70,7 +72,7 @@ int rwith_instance_open(rwith_instance *instance, const char *module,
     sigprocmask(SIG_BLOCK, &ours, &instance->old_mask);
     instance->signal_fd = signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK);
     if (instance->signal_fd < 0) {
-        rwith_say("signals cannot be waited for: %s", strerror(errno));
+        rwith_say("RW0212: signals cannot be waited for: %s", strerror(errno));
         return RWITH_LAUNCH_LIMIT;
     }
     return rwith_folder_make(&instance->folder);
@@ -157,7 +159,7 @@ static bool write_conf(const rwith_instance *instance, const rwith_conf *conf,
         is_whole = false;
     }
     if (!is_whole) {
-        rwith_say("%s cannot be written: %s", path, strerror(errno));
+        rwith_say("RW0213: %s cannot be written: %s", path, strerror(errno));
     }
     return is_whole;
 }
@@ -234,7 +236,7 @@ static int start_nginx(rwith_instance *instance,
     /* nginx takes the sockets that are named there over. */
     snprintf(inherited, sizeof(inherited), "%d;", plan->listener->fd);
     if (pipe2(ends, O_CLOEXEC) != 0 || setenv("NGINX", inherited, 1) != 0) {
-        rwith_say("nginx cannot be started: %s", strerror(errno));
+        rwith_say("RW0214: nginx cannot be started: %s", strerror(errno));
         return RWITH_LAUNCH_LIMIT;
     }
     instance->log_fd = ends[0];
@@ -251,7 +253,7 @@ static int start_nginx(rwith_instance *instance,
     close(ends[1]);
     unsetenv("NGINX");
     if (instance->pid < 0) {
-        rwith_say("nginx cannot be started: %s", strerror(errno));
+        rwith_say("RW0215: nginx cannot be started: %s", strerror(errno));
         instance->pid = 0;
         return RWITH_LAUNCH_LIMIT;
     }
@@ -323,13 +325,14 @@ static bool has_ended(rwith_instance *instance, int *ret_status)
 static int say_death(int status, bool was_ready)
 {
     if (WIFSIGNALED(status)) {
-        rwith_say("nginx was ended by signal %d, start again",
+        rwith_say("RW0216: nginx was ended by signal %d, start again",
                   WTERMSIG(status));
     } else if (was_ready) {
-        rwith_say("nginx has ended by itself (exit status %d), start again",
-                  WEXITSTATUS(status));
+        rwith_say(
+            "RW0217: nginx has ended by itself (exit status %d), start again",
+            WEXITSTATUS(status));
     } else {
-        rwith_say("nginx did not start, the lines before say why");
+        rwith_say("RW0218: nginx did not start, the lines before say why");
     }
     return RWITH_LAUNCH_LIMIT;
 }
@@ -365,7 +368,8 @@ static int wait_until_ready(rwith_instance *instance,
             return 0;
         }
     }
-    rwith_say("nginx did not start within %d s", READY_WITHIN_MS / 1000);
+    rwith_say("RW0219: nginx did not start within %d s",
+              READY_WITHIN_MS / 1000);
     return RWITH_LAUNCH_LIMIT;
 }
 

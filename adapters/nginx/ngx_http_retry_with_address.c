@@ -30,6 +30,7 @@ ngx_http_retry_with_verify_address(ngx_conf_t *cf,
 
     if (ssl == NULL || ssl->ctx == NULL) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "RW0001: "
                       "\"retry_with_verify_address\" is for a proxy_pass to "
                       "https");
         return NGX_CONF_ERROR;
@@ -67,6 +68,7 @@ ngx_http_retry_with_verify_address(ngx_conf_t *cf,
 
     if (X509_VERIFY_PARAM_set1_ip_asc(param, (char *) host) != 1) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "RW0002: "
                       "\"retry_with_verify_address\" is for an origin that is "
                       "named by an address, \"%s\" is none", host);
         return NGX_CONF_ERROR;
@@ -86,6 +88,7 @@ ngx_http_retry_with_verify_address(ngx_conf_t *cf,
     ngx_http_retry_with_loc_conf_t *conf)
 {
     ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                  "RW0003: "
                   "\"retry_with_verify_address\" needs an nginx with SSL");
     return NGX_CONF_ERROR;
 }

@@ -161,6 +161,7 @@ ngx_http_retry_with_take_effect(ngx_http_retry_with_ctx_t *ctx, int rc,
 
         if (rc != RWITH_OK) {
             ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
+                          "RW0004: "
                           "retry_with: exchange: %s", rwith_err_text(rc));
             ctx->effect = NULL;
             return NGX_ERROR;
@@ -206,7 +207,7 @@ ngx_http_retry_with_begin(ngx_http_request_t *r,
     rc = rwith_exchange_new(&options, &ctx->view, &ctx->exchange);
     if (rc != RWITH_OK) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "retry_with: exchange: %s", rwith_err_text(rc));
+                      "RW0005: retry_with: exchange: %s", rwith_err_text(rc));
         return NGX_ERROR;
     }
 

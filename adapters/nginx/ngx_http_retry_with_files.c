@@ -76,18 +76,20 @@ ngx_http_retry_with_read_fd(ngx_conf_t *cf, ngx_str_t *name, ngx_fd_t fd,
 
     if (ngx_fd_info(fd, fi) == NGX_FILE_ERROR) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           "RW0006: "
                            ngx_fd_info_n " \"%V\" failed", name);
         return NGX_ERROR;
     }
 
     if (!ngx_is_file(fi)) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" is no regular file", name);
+                           "RW0007: \"%V\" is no regular file", name);
         return NGX_ERROR;
     }
 
     if (ngx_file_size(fi) > (off_t) max) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "RW0008: "
                            "\"%V\" is longer than %uz bytes", name, max);
         return NGX_ERROR;
     }
@@ -105,7 +107,7 @@ ngx_http_retry_with_read_fd(ngx_conf_t *cf, ngx_str_t *name, ngx_fd_t fd,
 
         if (n == -1) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                               "pread() \"%V\" failed", name);
+                               "RW0009: pread() \"%V\" failed", name);
             return NGX_ERROR;
         }
 
@@ -135,6 +137,7 @@ ngx_http_retry_with_read_file(ngx_conf_t *cf, ngx_str_t *name, size_t max,
                        NGX_FILE_OPEN, 0);
     if (fd == NGX_INVALID_FILE) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           "RW0010: "
                            ngx_open_file_n " \"%V\" failed", name);
         return NGX_ERROR;
     }
@@ -143,6 +146,7 @@ ngx_http_retry_with_read_file(ngx_conf_t *cf, ngx_str_t *name, size_t max,
 
     if (ngx_close_file(fd) == NGX_FILE_ERROR) {
         ngx_log_error(NGX_LOG_ALERT, cf->log, ngx_errno,
+                      "RW0011: "
                       ngx_close_file_n " \"%V\" failed", name);
     }
 
@@ -162,6 +166,7 @@ ngx_http_retry_with_check_owner(ngx_conf_t *cf, ngx_str_t *name,
 
     if (fi->st_uid != geteuid() && fi->st_uid != 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "RW0012: "
                            "\"%V\" belongs to another user (%ui): chown it "
                            "to the one that starts nginx", name,
                            (ngx_uint_t) fi->st_uid);
@@ -170,6 +175,7 @@ ngx_http_retry_with_check_owner(ngx_conf_t *cf, ngx_str_t *name,
 
     if (fi->st_mode & (S_IWGRP|S_IWOTH)) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "RW0013: "
                            "\"%V\" may be written by others (mode %04o): "
                            "chmod go-w it", name,
                            (ngx_uint_t) fi->st_mode & 07777);
@@ -178,6 +184,7 @@ ngx_http_retry_with_check_owner(ngx_conf_t *cf, ngx_str_t *name,
 
     if (has_secrets && (fi->st_mode & (S_IRGRP|S_IROTH))) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "RW0014: "
                            "\"%V\" holds values and may be read by others "
                            "(mode %04o): chmod 600 it", name,
                            (ngx_uint_t) fi->st_mode & 07777);
@@ -193,12 +200,14 @@ ngx_http_retry_with_diagnose(ngx_conf_t *cf, ngx_str_t *name, int err,
     rwith_diagnostic *diag)
 {
     if (err == RWITH_EFILE) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%V:%uz:%uz: %s",
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "RW0015: %V:%uz:%uz: %s",
                            name, diag->line, diag->column, diag->text);
         return;
     }
 
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%V: %s", name,
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "RW0016: %V: %s", name,
                        rwith_err_text(err));
 }
 
@@ -306,6 +315,7 @@ ngx_http_retry_with_fill_from_env(ngx_conf_t *cf, ngx_str_t *name,
 
     if (value == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "RW0017: "
                            "%V:%uz: the environment variable \"%s\" is not "
                            "set", name, entry->line, variable);
         return NGX_ERROR;
@@ -345,7 +355,7 @@ ngx_http_retry_with_fill_from_file(ngx_conf_t *cf, ngx_str_t *name,
         || ngx_http_retry_with_check_owner(cf, &file, &fi, 1) != NGX_OK)
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "%V:%uz: this value cannot be read", name,
+                           "RW0018: %V:%uz: this value cannot be read", name,
                            entry->line);
         return NGX_ERROR;
     }
@@ -368,6 +378,7 @@ ngx_http_retry_with_fill_refused(ngx_conf_t *cf, ngx_str_t *name,
     ngx_str_t *text)
 {
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "RW0019: "
                        "%V:%uz: nginx %s: give the value as \"env\" or "
                        "\"file\", or start \"retrywith relay\"", name,
                        entry->line,
@@ -418,7 +429,8 @@ ngx_http_retry_with_resolve(ngx_conf_t *cf, ngx_str_t *name,
         }
 
         if (rc != RWITH_OK) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%V:%uz: the value is %s",
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "RW0020: %V:%uz: the value is %s",
                                name, entry->line, rwith_err_text(rc));
             return NGX_ERROR;
         }
@@ -550,6 +562,7 @@ ngx_http_retry_with_get_set(ngx_conf_t *cf,
             bad.data = (u_char *) unknown.ptr;
             bad.len = unknown.len;
             ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "RW0021: "
                           "no dialect \"%V\" in \"retry_with_only %V\" "
                           "in %V:%ui",
                           &bad, only, &conf->only_file, conf->only_line);
@@ -558,7 +571,8 @@ ngx_http_retry_with_get_set(ngx_conf_t *cf,
     }
 
     if (rc != RWITH_OK) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "retry_with: dialects: %s",
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "RW0022: retry_with: dialects: %s",
                       rwith_err_text(rc));
         return NULL;
     }

@@ -87,6 +87,7 @@ ngx_http_retry_with_base_path(ngx_conf_t *cf, rwith_slice *path)
 
     if (ngx_strncmp(value[2].data, "base_path=", 10) != 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "RW0101: "
                            "invalid parameter \"%V\", \"base_path=/…\" is "
                            "expected", &value[2]);
         return NGX_CONF_ERROR;
@@ -97,6 +98,7 @@ ngx_http_retry_with_base_path(ngx_conf_t *cf, rwith_slice *path)
 
     if (path->len && path->ptr[0] != '/') {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "RW0102: "
                            "\"%V\" must begin with a slash", &value[2]);
         return NGX_CONF_ERROR;
     }
@@ -109,7 +111,8 @@ static void
 ngx_http_retry_with_log_problem(ngx_conf_t *cf, ngx_uint_t level,
     const rwith_openapi_problem *problem)
 {
-    ngx_conf_log_error(level, cf, 0, "%s:%uz: %s, at \"%s\"",
+    ngx_conf_log_error(level, cf, 0,
+                       "RW0103: %s:%uz: %s, at \"%s\"",
                        problem->file, problem->diagnostic.line,
                        problem->diagnostic.text, problem->pointer);
 }
@@ -163,7 +166,8 @@ ngx_http_retry_with_openapi(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     if (rc == RWITH_ENOMEM) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\": %s", &value[1],
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "RW0104: \"%V\": %s", &value[1],
                            rwith_err_text(rc));
         return NGX_CONF_ERROR;
     }
@@ -196,15 +200,17 @@ ngx_http_retry_with_read_rules(ngx_conf_t *cf,
     }
 
     if (rc != RWITH_EFILE) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%s", rwith_err_text(rc));
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "RW0105: %s", rwith_err_text(rc));
 
     } else if (name) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%V:%uz:%uz: %s", name,
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "RW0106: %V:%uz:%uz: %s", name,
                            diag.line, diag.column, diag.text);
 
     } else {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "retry_with_require: column %uz: %s",
+                           "RW0107: retry_with_require: column %uz: %s",
                            diag.column, diag.text);
     }
 
@@ -271,7 +277,7 @@ ngx_http_retry_with_build_policy(ngx_conf_t *cf,
         rc = rwith_policy_build(p->builder, NULL, &p->policy);
         if (rc != RWITH_OK) {
             ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "the policy could not be built: %s (%V:%ui)",
+                          "RW0108: the policy could not be built: %s (%V:%ui)",
                           rwith_err_text(rc), &p->file, p->line);
             return NGX_CONF_ERROR;
         }
@@ -284,6 +290,7 @@ ngx_http_retry_with_build_policy(ngx_conf_t *cf,
 
         if (conf->forward_auth && counts.needs[RWITH_IN_BODY]) {
             ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                          "RW0109: "
                           "\"retry_with_forward_auth\" sees no body: what %uz "
                           "operations need in theirs is not judged (%V:%ui)",
                           counts.needs[RWITH_IN_BODY], &p->file, p->line);
@@ -354,6 +361,7 @@ ngx_http_retry_with_check_server(ngx_conf_t *cf,
         shown.len = name.len;
 
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "RW0110: "
                       "the policy of %V:%ui needs the header field \"%V\", "
                       "but %s drops it: add \"%s;\" there",
                       &p->file, p->line, &shown, which,

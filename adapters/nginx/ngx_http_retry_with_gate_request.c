@@ -189,6 +189,7 @@ ngx_http_retry_with_gate_judge(ngx_http_request_t *r,
         if (ngx_http_retry_with_gate_forwarded(r, &method, &target) != NGX_OK)
         {
             ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                          "RW0111: "
                           "retry_with_forward_auth: the request has no "
                           "X-Forwarded-Method and X-Forwarded-Uri to judge");
             return NGX_HTTP_BAD_REQUEST;

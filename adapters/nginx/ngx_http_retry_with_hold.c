@@ -323,7 +323,7 @@ ngx_http_retry_with_collect(ngx_http_request_t *r,
         /* the upstream is finished, and this was not the end */
 
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "retry_with: the body of a challenge broke off");
+                      "RW0023: retry_with: the body of a challenge broke off");
 
         (void) rwith_exchange_failed(ctx->exchange, ngx_current_msec,
                                      &ctx->effect);

@@ -466,6 +466,7 @@ ngx_http_retry_with_check_location(ngx_conf_t *cf,
 
     if (no_buffering) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "RW0024: "
                       "\"proxy_request_buffering off\" in location \"%V\" "
                       "leaves nothing to send again: remove it, or switch "
                       "\"retry_with_answer\" (%V:%ui) off there",
@@ -481,6 +482,7 @@ ngx_http_retry_with_check_location(ngx_conf_t *cf,
 
     if (conf->target == NULL) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "RW0025: "
                       "the origin behind location \"%V\" is not known when "
                       "the configuration is read: name it with "
                       "\"retry_with_origin\", or switch "

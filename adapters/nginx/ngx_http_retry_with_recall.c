@@ -76,6 +76,7 @@ ngx_http_retry_with_random(uint8_t *key, size_t len, ngx_log_t *log)
     fd = ngx_open_file("/dev/urandom", NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
     if (fd == NGX_INVALID_FILE) {
         ngx_log_error(NGX_LOG_EMERG, log, ngx_errno,
+                      "RW0026: "
                       ngx_open_file_n " \"/dev/urandom\" failed");
         return NGX_ERROR;
     }
@@ -84,6 +85,7 @@ ngx_http_retry_with_random(uint8_t *key, size_t len, ngx_log_t *log)
 
     if (ngx_close_file(fd) == NGX_FILE_ERROR) {
         ngx_log_error(NGX_LOG_ALERT, log, ngx_errno,
+                      "RW0027: "
                       ngx_close_file_n " \"/dev/urandom\" failed");
     }
 
@@ -117,6 +119,7 @@ ngx_http_retry_with_make_block(ngx_shm_zone_t *shm_zone,
         != RWITH_OK)
     {
         ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
+                      "RW0028: "
                       "the zone \"%V\" is too small", &shm_zone->shm.name);
         return NGX_ERROR;
     }

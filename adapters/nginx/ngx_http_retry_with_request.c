@@ -531,6 +531,7 @@ ngx_http_retry_with_went_astray(ngx_http_request_t *r,
     }
 
     ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                  "RW0029: "
                   "retry_with: \"proxy_pass\" has a path of its own where "
                   "\"retry_with_answer\" (%V:%ui) is on: what a dialect "
                   "fetches is not there",
