@@ -81,7 +81,8 @@ go.set()
 box = server("sandbox", "--listen", "127.0.0.1:0")
 os.kill(box.children()[0], signal.SIGKILL)
 is_(box.wait(), 103, "nginx killed: exit status 103")
-like(box.err, r"retrywith: RW0216: nginx was ended by signal 9", "nginx killed: said")
+like(box.err, r"retrywith: RW0216: nginx was ended by signal 9",
+     "nginx killed: said")
 is_(left(), [], "nginx killed: the folder is removed")
 ok(wait_for(lambda: not accepts(box.port), "the workers to end"),
    "nginx killed: no worker goes on")
