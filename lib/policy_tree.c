@@ -292,12 +292,12 @@ static int entry_order(const void *a, const void *b)
     return x->entry.operation < y->entry.operation ? -1 : 1;
 }
 
-/* Places of a table: one child needs no free one, others one in four. */
+/* Places of a table: one child needs no free one, others one in two. */
 static unsigned table_bits(uint32_t count)
 {
     unsigned bits = 0;
 
-    while (count > 1 && (uint64_t)3 << bits < (uint64_t)4 * count) {
+    while (count > 1 && (uint64_t)1 << bits < (uint64_t)2 * count) {
         bits++;
     }
     return bits;
