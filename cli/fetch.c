@@ -161,6 +161,7 @@ static int fetch_perform(rwith_fetch *f)
         .supply = f->supply,
         .recall = f->recall,
         .on_need = rwith_fetch_on_need,
+        .on_unmet = rwith_fetch_on_unmet,
         .may_prompt = rwith_fetch_has_terminal(),
         .on_event = f->set.show_exchange ? rwith_fetch_on_event : NULL,
         .user = f,

@@ -124,6 +124,8 @@ void rwith_fetch_request_free(rwith_fetch *f);
 int rwith_fetch_values(rwith_fetch *f);
 bool rwith_fetch_on_need(void *user, const rwith_need *needs, size_t count,
                          const rwith_origin *origin);
+bool rwith_fetch_on_unmet(void *user, const rwith_effect *need,
+                          const rwith_origin *origin);
 int rwith_fetch_recall_load(rwith_fetch *f);
 int rwith_fetch_recall_save(rwith_fetch *f);
 void rwith_fetch_recall_free(rwith_fetch *f);

@@ -255,6 +255,38 @@ bool rwith_fetch_on_need(void *user, const rwith_need *needs, size_t count,
     return true;
 }
 
+/* MS-WDV has the request repeated; a person may know better. */
+bool rwith_fetch_on_unmet(void *user, const rwith_effect *need,
+                          const rwith_origin *origin)
+{
+    rwith_fetch *f = user;
+    rwith_fetch_text answer = { NULL, 0, 0 };
+    char question[512];
+    bool is_unmet = false;
+
+    for (size_t i = 0; i < need->need_count; i++) {
+        const rwith_requirement *req = &need->needs[i].requirement;
+        rwith_slice value;
+        size_t id;
+
+        is_unmet =
+            is_unmet ||
+            !rwith_supply_find(f->supply, origin, req->in, req->name, &id) ||
+            !rwith_supply_value(f->supply, id, &value);
+    }
+    if (!is_unmet || !rwith_fetch_has_terminal()) {
+        return true;
+    }
+    snprintf(question, sizeof(question),
+             "Send the request to %.*s://%.*s:%u again without it? [Y/n] ",
+             (int)origin->scheme.len, origin->scheme.ptr, (int)origin->host.len,
+             origin->host.ptr, origin->port);
+    bool is_no = ask_line(question, false, &answer) && answer.len > 0 &&
+                 (answer.ptr[0] == 'n' || answer.ptr[0] == 'N');
+    free(answer.ptr);
+    return !is_no;
+}
+
 /* A key that others cannot guess: it keeps the table's hashes apart. */
 static void make_key(uint8_t key[RWITH_RECALL_KEY_LEN])
 {

@@ -83,11 +83,12 @@ static int send(rwith_exchange *x)
     return RWITH_OK;
 }
 
-static int ask(rwith_exchange *x, uint64_t now_ms)
+static int ask(rwith_exchange *x, bool is_repeated, uint64_t now_ms)
 {
     x->effect = (rwith_effect){ .kind = RWITH_EFFECT_NEED,
                                 .needs = x->work->needs,
-                                .need_count = x->work->need_count };
+                                .need_count = x->work->need_count,
+                                .is_repeated = is_repeated };
     x->need_ms = now_ms;
     x->state = RWITH__STATE_NEEDING;
     return RWITH_OK;
@@ -298,7 +299,7 @@ static int decide(rwith_exchange *x, uint64_t now_ms)
         return deliver(x, against);
     }
     if (x->work->need_count > 0) {
-        return ask(x, now_ms);
+        return ask(x, plan.added > 0, now_ms);
     }
     return wait_or_proceed(x, dialects, now_ms);
 }
@@ -411,7 +412,7 @@ static int on_start(rwith_exchange *x, const struct event *ev)
         return err;
     }
     if (x->work != NULL && x->work->need_count > 0) {
-        return ask(x, ev->now_ms);
+        return ask(x, false, ev->now_ms);
     }
     return send(x);
 }
@@ -472,6 +473,24 @@ static int on_values(rwith_exchange *x, const struct event *ev)
     }
     err = rwith__item_add_needed(x);
     return err == RWITH_OK ? send(x) : err;
+}
+
+/* A person would rather not send it without what is missing. */
+static int on_declined(rwith_exchange *x, const struct event *ev)
+{
+    struct rwith__plan plan;
+
+    (void)ev;
+    if (!x->is_held) {
+        x->effect = (rwith_effect){ .kind = RWITH_EFFECT_FAIL };
+        x->outcome = RWITH_OUTCOME_MISSING;
+        x->state = RWITH__STATE_FAILED;
+        return RWITH_OK;
+    }
+    x->was_asked = true; /* what was needed is now a reason */
+    rwith__plan_make(x, rwith__plan_repeatable(x, x->work->challenge.dialects),
+                     false, &plan);
+    return plan.err == RWITH_OK ? deliver(x, RWITH_OUTCOME_MISSING) : plan.err;
 }
 
 static int on_waited(rwith_exchange *x, const struct event *ev)
@@ -593,6 +612,7 @@ static const struct cell {
     },
     [RWITH__STATE_NEEDING] = {
         [RWITH__EVENT_VALUES] = { on_values, AFTER_CHALLENGE },
+        [RWITH__EVENT_FAILED] = { on_declined, BIT(DELIVERED) | BIT(FAILED) },
     },
     [RWITH__STATE_WAITING] = {
         [RWITH__EVENT_WAITED] = { on_waited, BIT(SENDING) | BIT(OBTAINING) |

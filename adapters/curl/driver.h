@@ -70,6 +70,7 @@ struct rwith_curl_job {
     rwith_request view;
     rwith_exchange *x;
     const rwith_effect *effect; /* the next to carry out */
+    const rwith_effect *asked;  /* NEED, until it is filled */
     rwith_effect fallback;      /* when the exchange has no memory */
 
     rwith_curl_source source;

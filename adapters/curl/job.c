@@ -111,6 +111,7 @@ static void job_need(rwith_curl_job *job, const rwith_effect *effect)
 
     rwith__curl_event(job, RWITH_CURL_EVENT_NEED, effect);
     job->state = RWITH_CURL_STATE_NEED;
+    job->asked = effect;
     if (options->on_need == NULL ||
         options->on_need(options->user, effect->needs, effect->need_count,
                          &job->view.origin)) {
@@ -125,8 +126,14 @@ int rwith_curl_job_filled(rwith_curl_job *job)
     if (job->state != RWITH_CURL_STATE_NEED) {
         return RWITH_ESTATE;
     }
+    const rwith_curl_options *options = &job->session->options;
+    bool may_send =
+        !job->asked->is_repeated || options->on_unmet == NULL ||
+        options->on_unmet(options->user, job->asked, &job->view.origin);
     job->state = RWITH_CURL_STATE_TRANSFER;
-    int err = rwith_exchange_values(job->x, rwith__curl_now_ms(), &effect);
+    int err =
+        may_send ? rwith_exchange_values(job->x, rwith__curl_now_ms(), &effect)
+                 : rwith_exchange_failed(job->x, rwith__curl_now_ms(), &effect);
     rwith__curl_take(job, err, effect);
     rwith__curl_must_advance(job);
     return RWITH_OK;

@@ -159,6 +159,15 @@ typedef struct rwith_curl_options {
      */
     bool (*on_need)(void *user, const rwith_need *needs, size_t count,
                     const rwith_origin *origin);
+    /**
+     * After on_need, where the request goes again in any case (an echo): may
+     * it, without what still has no value?  NULL: yes.  libcurl must not be
+     * called in it.
+     * @param need  its needs
+     * @return false: the refusal is the answer
+     */
+    bool (*on_unmet)(void *user, const rwith_effect *need,
+                     const rwith_origin *origin);
     bool may_prompt; /**< on_need may be asked for what the supply lacks */
     void (*on_event)(void *user, const rwith_curl_event *event);
     void *user;

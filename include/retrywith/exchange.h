@@ -12,7 +12,7 @@
  *                or rwith_exchange_failed()
  *     READ    -> rwith_exchange_facts() about the held response's body
  *     NEED    -> rwith_exchange_values() when the supply was filled, or
- *                when it will not be
+ *                when it will not be, or rwith_exchange_failed()
  *     OBTAIN  -> rwith_exchange_obtained(), rwith_exchange_failed(), or
  *                rwith_exchange_recalled() when another exchange of the same
  *                scope has obtained meanwhile
@@ -134,6 +134,8 @@ typedef struct rwith_effect {
     /* NEED */
     const rwith_need *needs;
     size_t need_count;
+    bool is_repeated; /**< the request goes again without them too, for the
+                           challenge brought something itself (an echo) */
 
     /* OBTAIN: equal keys exclude each other (rule 6); 0 excludes none: what
      * is obtained is for this request alone. */
@@ -209,6 +211,7 @@ RWITH_API int rwith_exchange_waited(rwith_exchange *x, uint64_t now_ms,
 /**
  * The send or obtain had no response (transport), or the body of a held
  * response broke off.  A failed obtain leaves the held response: DELIVER.
+ * After NEED: a person declines to have it sent without what is missing.
  */
 RWITH_API int rwith_exchange_failed(rwith_exchange *x, uint64_t now_ms,
                                     const rwith_effect **ret_effect);

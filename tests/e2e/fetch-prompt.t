@@ -36,8 +36,7 @@ def on_terminal(typed, *args):
         if not block:
             break
         shown += block
-        if typed and b": " in shown.split(b"\n")[-1] and \
-                shown.endswith(b": "):
+        if typed and shown.endswith((b": ", b"[Y/n] ")):
             os.write(master, typed.pop(0))
     if time.monotonic() >= end:
         os.kill(pid, signal.SIGKILL)
@@ -56,7 +55,36 @@ unlike(shown, "typed7", "what is typed is not shown")
 like(shown, "through", "and the answer is")
 code, shown = on_terminal([b"\n"], "fetch", origin.url + "/")
 is_(code, 100, "nothing typed: 100") or note(shown)
+
+
+def echoing(connection, request, origin):
+    """An echo, and something that is named: without it a 400."""
+    if request.get("Ms-Echo-Reply"):
+        return respond(connection, "200 OK" if request.get("X-Key") else
+                       "400 Bad", [], "again")
+    return respond(connection, "449 Retry With", [
+        ("Ms-Echo-Request", "t"),
+        ("MS-RetryWith", "Required-Header: X-Key")], "no")
+
+
+origin = RawOrigin(echoing)
+for typed, code, sends, what in (
+        ([b"k\n"], 0, 2, "a value: sent again"),
+        ([b"\n", b"\n"], 0, 2, "no value, Enter: sent again without it"),
+        ([b"\n", b"y\n"], 0, 2, "no value, y: sent again without it"),
+        ([b"\n", b"n\n"], 100, 1, "no value, n: the refusal is the answer")):
+    origin.reset()
+    asks = len(typed) > 1
+    got, shown = on_terminal(typed, "fetch", origin.url + "/")
+    is_((got, len(origin.requests)), (code, sends), what) or note(shown)
+    ok(("without it? [Y/n]" in shown) == asks, what + ", asked or not", shown)
+    if code == 100:
+        like(shown, "header X-Key: no value", "and what is missing is listed")
 origin.reset()
+got = retrywith("fetch", origin.url + "/")
+is_((got.code, len(origin.requests)), (0, 2), "no terminal: sent at once")
+
+origin = RawOrigin(missing)
 code, shown = on_terminal([b"pw7\n"], "fetch", "-u", "me", "-H",
                           "X-Key: typed7",
                           "http://127.0.0.1:%d/" % origin.port)
