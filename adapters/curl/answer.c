@@ -102,11 +102,34 @@ static bool emit_body(rwith_curl_job *job, char *bytes, size_t len)
            len;
 }
 
+/* A head that cannot be read is no answer. */
+static bool answer_give_up(rwith_curl_job *job, int err)
+{
+    job->must_abort = true;
+    job->ended = err == RWITH_ENOMEM ? CURLE_OUT_OF_MEMORY : CURLE_RECV_ERROR;
+    if (err == RWITH_ERANGE) {
+        job->result.limit = RWITH_CURL_LIMIT_HEAD_SIZE;
+    }
+    return false;
+}
+
+/* The fields of a redirect, where it is to be followed: an answer whose
+ * Location cannot be read is none. */
+static bool answer_may_move(rwith_curl_job *job)
+{
+    rwith_response resp;
+
+    if (!job->req.follow || job->head.field_count > 0 ||
+        job->result.status / 100 != 3) {
+        return true;
+    }
+    int err = rwith__curl_head_read(&job->head, job->session->mem, true, &resp);
+    return err == RWITH_OK || answer_give_up(job, err);
+}
+
 /* The held response is the answer. */
 void rwith__curl_answer_deliver(rwith_curl_job *job)
 {
-    rwith_curl *session = job->session;
-
     job->result.status = rwith__curl_head_status(&job->head);
     if (rwith_exchange_has_learned(job->x)) {
         rwith__curl_lock(job, true);
@@ -118,11 +141,9 @@ void rwith__curl_answer_deliver(rwith_curl_job *job)
     job->effect = NULL;
     job->until_ms = 0;
     job->mode = RWITH_CURL_MODE_STREAM;
-    if (job->req.follow && job->head.field_count == 0 &&
-        job->result.status / 100 == 3) {
-        rwith_response resp;
-
-        (void)rwith__curl_head_read(&job->head, session->mem, true, &resp);
+    if (!answer_may_move(job)) {
+        job->held.len = 0;
+        return;
     }
     if (!emit_head(job)) {
         job->must_abort = true;
@@ -168,12 +189,13 @@ void rwith__curl_answer_decide(rwith_curl_job *job)
     job->result.status = status;
     int err =
         rwith__curl_head_read(&job->head, job->session->mem, is_wanted, &resp);
+    if (err != RWITH_OK) {
+        (void)answer_give_up(job, err);
+        return;
+    }
     /* From here on there is a response to hand on. */
     job->mode = RWITH_CURL_MODE_PENDING;
-    if (err == RWITH_OK) {
-        err = rwith_exchange_response(job->x, rwith__curl_now_ms(), &resp,
-                                      &effect);
-    }
+    err = rwith_exchange_response(job->x, rwith__curl_now_ms(), &resp, &effect);
     rwith__curl_take(job, err, effect);
     answer_apply(job);
 }

@@ -287,7 +287,12 @@ void rwith__curl_job_ended(rwith_curl_job *job, CURLcode code)
     }
     if (job->mode == RWITH_CURL_MODE_HEAD && code == CURLE_OK) {
         rwith__curl_answer_decide(job);
-        job->ended = CURLE_OK;
+        if (job->mode == RWITH_CURL_MODE_HEAD) {
+            job_failed(job, job->ended);
+            return;
+        }
+        code = job->must_abort ? job->ended : CURLE_OK;
+        job->ended = code;
         if (job->mode == RWITH_CURL_MODE_STREAM ||
             job->mode == RWITH_CURL_MODE_DROP) {
             job_answered(job, code);
