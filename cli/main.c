@@ -7,8 +7,11 @@
 
 #include <retrywith/base.h>
 
+#include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* One line per subcommand; the row of NULLs ends the table. */
 static const struct command {
@@ -76,10 +79,25 @@ static int unknown_command(const char *word)
     return RWITH_EXIT_USAGE;
 }
 
+/* Started with one of them closed, the next file that is opened would be
+ * taken for it: a socket for the output, or values for the input. */
+static bool open_standard_files(void)
+{
+    int fd;
+
+    do {
+        fd = open("/dev/null", O_RDWR);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    return fd < 0 || close(fd) == 0;
+}
+
 int main(int argc, char **argv)
 {
     const char *word = argc > 1 ? argv[1] : NULL;
 
+    if (!open_standard_files()) {
+        return RWITH_EXIT_LIMIT;
+    }
     if (word == NULL) {
         print_help(stderr);
         return RWITH_EXIT_USAGE;

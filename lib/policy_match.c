@@ -313,7 +313,7 @@ static uint32_t walk_from(const struct walk *walk, uint32_t node, size_t depth)
         rwith_slice pattern = { policy->bytes + patterns[i].at,
                                 patterns[i].len };
 
-        if (patterns[i].prefix_len < segment.len &&
+        if (patterns[i].prefix_len < segment.len && segment.ptr != NULL &&
             memcmp(pattern.ptr, segment.ptr, patterns[i].prefix_len) == 0 &&
             pattern_fits(pattern, segment)) {
             found = walk_from(walk, patterns[i].child, depth + 1);

@@ -77,6 +77,20 @@ relay.signal(signal.SIGTERM)
 is_((relay.wait(), left()), (0, []), "a second SIGTERM does not wait")
 go.set()
 
+# --- standard descriptors that are closed --------------------------------------
+said = write("said", "")
+key = write("key", "k1\n")
+for closed in ("<&-", "2>&-", "<&- 2>&-"):
+    box = Process(["sh", "-c", "exec \"$@\" > '%s' %s" % (said, closed), "sh",
+                   RETRYWITH, "relay", "--listen", "127.0.0.1:0", "--to",
+                   origin.url, "--give", "header X-Key=@" + key],
+                  env=ENV, sanitized=True)
+    wait_for(lambda: "\n" in open(said).read(), "the relay, " + closed)
+    box.port = int(open(said).read().strip().rsplit(":", 1)[1])
+    is_(curl("-s", box.url + "/").out, "late", "started with %s: serves" % closed)
+    box.stop()
+    write("said", "")
+
 # --- nginx's death -------------------------------------------------------------
 box = server("sandbox", "--listen", "127.0.0.1:0")
 os.kill(box.children()[0], signal.SIGKILL)
