@@ -55,11 +55,13 @@ static const struct run_row {
     { "no descriptor of ours", "ls /proc/self/fd | wc -l", RWITH_OK, "4\n" },
 };
 
-/* Not by a shell, which lets signals through again. */
+/* Not by a shell, which lets signals through again.  The last seven digits are
+ * signals 1 to 28; those of libc's own stay as perl's prove leaves them. */
 static void check_signals(void)
 {
     rwith_slice words[] = { RWITH_LIT("sed"), RWITH_LIT("-n"),
-                            RWITH_LIT("/^Sig[BI].*[1-9a-f]/p"),
+                            RWITH_LIT(
+                                "/^Sig[BI].*[1-9a-f][0-9a-f]\\{0,6\\}$/p"),
                             RWITH_LIT("/proc/self/status") };
     rwith_file output = { NULL, 0, 0, false };
     rwith_problem problem = { "" };
