@@ -31,6 +31,21 @@ void rwith_missing_add(rwith_missing_list *list, const rwith_missing *item)
     }
 }
 
+void rwith_missing_append(rwith_missing_list *list,
+                          const rwith_missing_list *more)
+{
+    for (size_t i = 0; i < more->count; i++) {
+        rwith_missing item = more->items[i];
+
+        if (item.choice > 0) {
+            item.choice = (uint16_t)(item.choice + list->choices);
+        }
+        rwith_missing_add(list, &item);
+    }
+    list->left_out += more->left_out;
+    list->choices = (uint16_t)(list->choices + more->choices);
+}
+
 size_t rwith_members_state_size(const rwith_members *members)
 {
     return sizeof(rwith_members_state) + members->path_count +

@@ -512,10 +512,12 @@ static unsigned status_of(const rwith_judge *judge, unsigned places,
     return judge->has_echo_reply ? 400 : 449;
 }
 
-/* A complete head: is there a body to look into? */
-static void decide_body(rwith_judge *judge, rwith_decision *ret)
+/* Is there a body to look into, for one of the operations? */
+static void decide_body_of(rwith_judge *judge, unsigned which,
+                           rwith_decision *ret)
 {
     rwith_body_format format = RWITH_BODY_OTHER;
+    const rwith_members *members;
 
     if (judge->has_body && judge->content_type.len > 0) {
         format = rwith_body_format_of(judge->content_type);
@@ -523,18 +525,29 @@ static void decide_body(rwith_judge *judge, rwith_decision *ret)
     if (format == RWITH_BODY_OTHER) {
         return;
     }
-    for (unsigned w = judge->operation_count; w-- > 0;) {
-        const rwith_members *members = body_members(judge, w, format);
-
-        if (members != NULL) {
-            judge->chosen = (uint8_t)w;
-            ret->action = RWITH_ACTION_NEEDS_BODY;
-            ret->members = members;
-            ret->format = format;
-            ret->content_type = judge->content_type;
-            ret->content_encoding = judge->content_encoding;
-        }
+    members = body_members(judge, which, format);
+    if (members != NULL) {
+        judge->chosen = (uint8_t)which;
+        ret->action = RWITH_ACTION_NEEDS_BODY;
+        ret->members = members;
+        ret->format = format;
+        ret->content_type = judge->content_type;
+        ret->content_encoding = judge->content_encoding;
     }
+}
+
+static void decide_missing(const rwith_judge *judge, unsigned places,
+                           const rwith_judge_options *options,
+                           rwith_decision *ret)
+{
+    refuse(options, RWITH_VERDICT_MISSING, status_of(judge, places, options),
+           ret);
+    ret->substatus = substatus_of(places);
+}
+
+void rwith_judge_content(rwith_judge *judge, uint64_t length, bool waits)
+{
+    judge->is_short = !waits && length <= RWITH_JUDGE_BODY_WITH_HEAD_MAX;
 }
 
 void rwith_judge_end(rwith_judge *judge, const rwith_judge_options *options,
@@ -569,29 +582,37 @@ void rwith_judge_end(rwith_judge *judge, const rwith_judge_options *options,
         }
     }
     if (most == 0) {
-        decide_body(judge, ret);
+        for (unsigned w = judge->operation_count; w-- > 0;) {
+            decide_body_of(judge, w, ret);
+        }
         return;
     }
-    unsigned places = places_of(judge, judge->chosen, missing);
-
-    refuse(options, RWITH_VERDICT_MISSING, status_of(judge, places, options),
-           ret);
-    ret->substatus = substatus_of(places);
+    judge->places = (uint8_t)places_of(judge, judge->chosen, missing);
+    decide_missing(judge, judge->places, options, ret);
+    if (judge->is_short) {
+        /* else */
+        decide_body_of(judge, judge->chosen, ret);
+    }
 }
 
 void rwith_judge_body(rwith_judge *judge, const rwith_judge_options *options,
                       const rwith_missing_list *missing, bool malformed,
                       rwith_decision *ret)
 {
+    unsigned places = judge->places;
+
+    if (missing != NULL && !malformed &&
+        missing->count + missing->left_out > 0) {
+        places |= 1u << RWITH_IN_BODY;
+    }
     *ret = (rwith_decision){ .verdict = RWITH_VERDICT_COMPLETE };
-    if (malformed) {
+    if (places != 0) {
+        decide_missing(judge, places, options, ret);
+    } else if (malformed) {
+        /* */
         refuse(options, RWITH_VERDICT_MALFORMED, 400, ret);
     } else if (missing == NULL) {
         ret->verdict = RWITH_VERDICT_UNREAD;
-    } else if (missing->count + missing->left_out > 0) {
-        refuse(options, RWITH_VERDICT_MISSING,
-               status_of(judge, 1u << RWITH_IN_BODY, options), ret);
-        ret->substatus = substatus_of(1u << RWITH_IN_BODY);
     }
 }
 

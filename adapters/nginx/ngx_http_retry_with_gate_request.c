@@ -151,8 +151,6 @@ ngx_http_retry_with_gate_begin(ngx_http_request_t *r,
     bool       has_body;
     ngx_int_t  rc;
 
-    /* nothing of the body is read for what the head decides */
-
     ctx->has_body = r->headers_in.content_length_n > 0
                     || r->headers_in.chunked;
 
@@ -208,6 +206,16 @@ ngx_http_retry_with_gate_judge(ngx_http_request_t *r,
     ctx->operation = hit.operation;
 
     rwith_judge_begin(&ctx->judge, gcf->policy->policy, &hit, has_body);
+
+    /* an incomplete head waits for a short body only */
+
+    if (has_body && !gcf->forward_auth
+        && r->headers_in.content_length_n >= 0)
+    {
+        rwith_judge_content(&ctx->judge,
+                            (uint64_t) r->headers_in.content_length_n,
+                            r->headers_in.expect != NULL);
+    }
 
     part = &r->headers_in.headers.part;
     header = part->elts;
@@ -361,7 +369,8 @@ ngx_http_retry_with_gate_unread(ngx_http_request_t *r,
     rwith_judge_body(&ctx->judge, &ctx->conf->options, NULL, false,
                      &ctx->decision);
 
-    if (is_too_long && ctx->conf->body_refuse
+    if (is_too_long && ctx->decision.verdict == RWITH_VERDICT_UNREAD
+        && ctx->conf->body_refuse
         && !ctx->conf->options.report_only)
     {
         ctx->state = NGX_HTTP_RETRY_WITH_GATE_REFUSED;
@@ -481,7 +490,10 @@ ngx_http_retry_with_gate_finish(ngx_http_request_t *r,
         return ngx_http_retry_with_gate_unread(r, ctx, 0);
 
     default:
-        ctx->missing = list;
+        if (list->count) {
+            ctx->missing = list;
+        }
+
         rwith_judge_body(&ctx->judge, &ctx->conf->options, list,
                          verdict == RWITH_BODY_MALFORMED, &ctx->decision);
     }
@@ -590,18 +602,17 @@ ngx_http_retry_with_gate_cleanup(void *data)
 }
 
 
-/* all that is missing: in the head, or in the body */
+/* all that is missing, in the head and in the body */
 
 void
 ngx_http_retry_with_gate_list(ngx_http_retry_with_gate_ctx_t *ctx,
     rwith_missing_list *list)
 {
-    if (ctx->missing) {
-        *list = *ctx->missing;
-        return;
-    }
-
     rwith_judge_list(&ctx->judge, &ctx->conf->options, list);
+
+    if (ctx->missing) {
+        rwith_missing_append(list, ctx->missing);
+    }
 }
 
 

@@ -81,6 +81,10 @@ typedef struct rwith_missing_list {
 RWITH_API void rwith_missing_add(rwith_missing_list *list,
                                  const rwith_missing *item);
 
+/** Add what another list has; its choices get the next numbers. */
+RWITH_API void rwith_missing_append(rwith_missing_list *list,
+                                    const rwith_missing_list *more);
+
 /** A tree; immutable, may be shared by threads. */
 typedef struct rwith_members rwith_members;
 

@@ -7,11 +7,14 @@
  *
  *     hit = rwith_policy_match(policy, method, target)
  *     rwith_judge_begin(&judge, policy, &hit, has_body)
+ *     rwith_judge_content(&judge, length, waits)  where it can be read
  *     rwith_judge_field(&judge, name, value)      for every field line
  *     rwith_judge_end(&judge, options, &decision)
  *     decision.action: PASS, REFUSE or NEEDS_BODY
  *     ... NEEDS_BODY: the body is read against decision.members, then
  *     rwith_judge_body(&judge, options, &missing, malformed, &decision)
+ *     ... REFUSE: rwith_judge_list(&judge, options, &list) and, behind it,
+ *     rwith_missing_append(&list, &missing)
  *
  * Presence is judged and nothing else (docs/openapi.md).
  */
@@ -244,7 +247,8 @@ typedef struct rwith_decision {
     rwith_action action;
     rwith_verdict verdict;
     unsigned status;    /**< REFUSE, or what it would have been when only
-                             reported: 449, 401, 400, 404; else 0 */
+                             reported: 449, 401, 400, 404; else 0.
+                             NEEDS_BODY: for what the head lacks */
     unsigned substatus; /**< of #RWITH_PLACES, 6: several kinds; else 0 */
     const rwith_members *members; /**< NEEDS_BODY */
     rwith_body_format format;     /**< NEEDS_BODY */
@@ -265,7 +269,9 @@ typedef struct rwith_judge {
     bool is_unknown;
     bool has_body;
     bool has_echo_reply;
+    bool is_short; /* the content comes at once, and there is little of it */
     uint8_t chosen;
+    uint8_t places; /* bits: where the head lacks something */
 } rwith_judge;
 
 /**
@@ -275,6 +281,21 @@ typedef struct rwith_judge {
  */
 RWITH_API void rwith_judge_begin(rwith_judge *judge, const rwith_policy *policy,
                                  const rwith_policy_hit *hit, bool has_body);
+
+/** Bytes of content that are read before an incomplete head is refused. */
+#define RWITH_JUDGE_BODY_WITH_HEAD_MAX (64 * 1024)
+#define RWITH_JUDGE_LENGTH_UNKNOWN     UINT64_MAX
+
+/**
+ * What is known of the content.  A head that lacks something is refused at
+ * once, unless its content is short and comes anyway: then the decision is
+ * NEEDS_BODY, and one answer lists what both lack.  Not called: at once.
+ *
+ * @param length  Content-Length, or #RWITH_JUDGE_LENGTH_UNKNOWN
+ * @param waits   the client waits for a 100 (Expect)
+ */
+RWITH_API void rwith_judge_content(rwith_judge *judge, uint64_t length,
+                                   bool waits);
 
 /** One field line, in any order.  The bytes must live until the end. */
 RWITH_API void rwith_judge_field(rwith_judge *judge, rwith_slice name,
@@ -286,10 +307,13 @@ RWITH_API void rwith_judge_end(rwith_judge *judge,
                                rwith_decision *ret);
 
 /**
- * The body is over, or will not be looked into.
+ * The body is over, or will not be looked into.  What the head lacks counts
+ * in any case, and before a malformed body: that is told when the head is
+ * complete.
  *
- * @param missing    what rwith_members_end() listed; NULL: it was not
- *                   looked into (too long, a coding that is not decoded)
+ * @param missing    what rwith_members_end() listed, of the body alone;
+ *                   NULL: it was not looked into (too long, a coding that
+ *                   is not decoded)
  * @param malformed  it is no JSON (XML, …): 400
  */
 RWITH_API void rwith_judge_body(rwith_judge *judge,

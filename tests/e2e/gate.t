@@ -52,6 +52,11 @@ DOCUMENT = {
         "/either": {"get": {"security": [{"token": []}, {"key": []}],
                             "responses": {}}},
         "/resource": {"post": {"requestBody": JSON_BODY, "responses": {}}},
+        "/all": {"post": {"requestBody": JSON_BODY, "parameters": [
+            parameter("X-A", "header"), parameter("session", "query")],
+            "responses": {}}},
+        "/login": {"post": {"requestBody": JSON_BODY, "responses": {},
+                            "security": [{"token": []}]}},
         "/upload": {"put": {"parameters": [parameter("X-A", "header")],
                             "responses": {}}},
     }}
@@ -299,12 +304,83 @@ for version, base in URL.items():
     got = post(b"whatever", "application/json", "-H", "Content-Encoding: br")
     is_(got.status, 200, name + "another coding passes")
 
+    # --- the head and the body in one answer ---------------------------------
+    def all_of(path, body, *args):
+        return ask(path, http, "-H", "Content-Type: application/json",
+                   "--data-binary", "@-", *args, input=body, base=base)
+
+    BOTH = [("header", "X-A"), ("query", "session")]
+    MEMBERS = [("body", "/action"), ("body", "/tag")]
+    origin.reset()
+    for body, more, why in (
+            ("{}", MEMBERS, "an object that lacks members"),
+            ('{"tag": 1}', MEMBERS[:1], "one that lacks one"),
+            ('{"tag": 1, "action": 2}', [], "a complete one"),
+            ('{"tag": ', [], "a malformed one: the head first [R-60]"),
+            (" ", [("body", "")], "white space alone")):
+        got = all_of("/all", body)
+        is_((got.status, missing(got)), (449, BOTH + more),
+            name + "one answer for head and body [R-54]: " + why)
+    got = all_of("/all?session=1", "{}", "-H", "X-A: 1")
+    is_((got.status, missing(got)), (449, MEMBERS),
+        name + "the body alone")
+    got = all_of("/all?session=1", "{", "-H", "X-A: 1")
+    is_(got.status, 400, name + "malformed behind a complete head: 400")
+    got = all_of("/all", "{}", "-H", "Content-Encoding: br")
+    is_((got.status, missing(got)), (449, BOTH),
+        name + "a coding that is not decoded: the head")
+    got = all_of("/all", '{"pad": "%s"}' % ("x" * 65536))
+    is_((got.status, missing(got)), (449, BOTH),
+        name + "longer content: the head alone, at once [R-61]")
+    got = all_of("/all", "{}", "-H", "Expect: 100-continue")
+    is_((got.status, missing(got)), (449, BOTH),
+        name + "Expect: the head alone, at once")
+    ok("100 Continue" not in got.out, name + "and no 100", got)
+    if version == "1.1":
+        got = all_of("/all", "{}", "-H", "Transfer-Encoding: chunked")
+        is_((got.status, missing(got)), (449, BOTH),
+            name + "chunks: the head alone, at once")
+    got = all_of("/login", "{}")
+    is_((got.status, missing(got)),
+        (449, MEMBERS[:0] + [("authorization", "Bearer")] + MEMBERS),
+        name + "credentials and members: 449")
+    is_(field(got, "WWW-Authenticate"), 'Bearer realm="api"',
+        name + "with a challenge")
+    got = all_of("/login", '{"tag": 1, "action": 2}')
+    is_((got.status, missing(got)), (401, [("authorization", "Bearer")]),
+        name + "credentials alone: 401 [R-59]")
+    got = all_of("/login", "{}", "-H", "Ms-Echo-Reply: x")
+    is_(got.status, 400, name + "credentials and members again: 400 [R-51]")
+    is_(origin.requests, [], name + "the upstream was not asked")
+
 got = ask("/secret", base="http://127.0.0.1:%d" % server.ports[2])
 is_(got.status, 200, "retry_with_credentials pass")
 got = ask("/both", "-H", "X-A: 1",
           base="http://127.0.0.1:%d" % server.ports[2])
 is_((got.status, missing(got)), (449, [("authorization", "Bearer")]),
     "retry_with_credentials 449")
+
+# --- a client that has what is asked for: two requests, then one -------------
+gate_log = server.folder + "/gate.log"
+recall = scratch + "/recall"
+for turn, sent in ((1, ["449", "200"]), (2, ["200"])):
+    wait_for(lambda: os.path.exists(gate_log), "the log")
+    before = open(gate_log).read()
+    origin.reset()
+    got = retrywith("fetch", "-s", "--recall", recall,
+                    "--give", "header X-A=1", "--give", "query session=s",
+                    "--give", "body /action=create", "--give", "body /tag=t",
+                    "--json", '{"keep": 1}', plain + "/all")
+    is_(got.code, 0, "fetch through the gate, turn %d" % turn) or note(got)
+    wait_for(lambda: "/all" in got.out and len(
+        open(gate_log).read()[len(before):].split("\n")) > len(sent),
+        "the log of turn %d" % turn)
+    is_([line[:3] for line in
+         open(gate_log).read()[len(before):].splitlines()], sent,
+        "turn %d: so many requests at the gate" % turn)
+    is_(len(origin.requests), 1, "and one behind it")
+    is_(json.loads(origin.requests[0].body),
+        {"keep": 1, "action": "create", "tag": "t"}, "which is whole")
 
 # --- modes and inheritance ---------------------------------------------------
 origin.reset()

@@ -83,6 +83,48 @@ static void add_security(rwith_policy_builder *builder, yajl_val security)
     }
 }
 
+/* "length": bytes that are announced; "waits": for a 100. */
+static void judge_length(rwith_judge *judge, yajl_val vector)
+{
+    yajl_val length = vector_get(vector, "length");
+
+    if (length != NULL) {
+        rwith_judge_content(judge, (uint64_t)YAJL_GET_INTEGER(length),
+                            flag(vector, "waits"));
+    }
+}
+
+/* "body": "malformed", "unread", or what it lacks, the last two as a choice
+   where there are three. */
+static void judge_body(rwith_judge *judge, yajl_val body,
+                       const rwith_judge_options *options,
+                       rwith_missing_list *list, rwith_decision *decision)
+{
+    const char *word = YAJL_GET_STRING(body);
+    rwith_missing_list missing = { 0 };
+
+    for (size_t i = 0; YAJL_IS_ARRAY(body) && i < body->u.array.len; i++) {
+        bool is_choice = body->u.array.len == 3 && i > 0;
+        rwith_missing item = {
+            .in = RWITH_IN_BODY,
+            .name = rwith_slice_of(YAJL_GET_STRING(body->u.array.values[i])),
+            .choice = is_choice,
+            .alternative = is_choice && i == 2,
+        };
+
+        missing.choices = is_choice;
+        rwith_missing_add(&missing, &item);
+    }
+    rwith_judge_body(judge, options,
+                     word != NULL && strcmp(word, "unread") == 0 ? NULL
+                                                                 : &missing,
+                     word != NULL && strcmp(word, "malformed") == 0, decision);
+    if (decision->verdict == RWITH_VERDICT_MISSING) {
+        rwith_judge_list(judge, options, list);
+        rwith_missing_append(list, &missing);
+    }
+}
+
 static void run_vector(yajl_val vector)
 {
     const char *name = vector_string(vector, "name");
@@ -114,9 +156,14 @@ static void run_vector(yajl_val vector)
         static const char *const actions[] = { "pass", "refuse", "needs-body" };
 
         rwith_judge_begin(&judge, policy, &hit, flag(vector, "has_body"));
+        judge_length(&judge, vector);
         judge_fields(&judge, vector_get(vector, "fields"), copies);
         rwith_judge_end(&judge, &options, &decision);
-        if (decision.status != 0) {
+        if (decision.action == RWITH_ACTION_NEEDS_BODY &&
+            vector_get(vector, "body") != NULL) {
+            judge_body(&judge, vector_get(vector, "body"), &options, &list,
+                       &decision);
+        } else if (decision.status != 0) {
             rwith_judge_list(&judge, &options, &list);
         }
         describe(&list, got, sizeof(got));
