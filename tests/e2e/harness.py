@@ -615,7 +615,8 @@ class RawOrigin:
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.port = self.listener.getsockname()[1]
         self.url = "http://127.0.0.1:%d" % self.port
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.acceptor = threading.Thread(target=self._accept, daemon=True)
+        self.acceptor.start()
 
     def _accept(self):
         while True:
@@ -650,6 +651,13 @@ class RawOrigin:
             self.connections = 0
 
     def close(self):
+        # The number of a closed socket is soon another origin's: the thread
+        # that accepts must have let go of it before.
+        try:
+            self.listener.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self.acceptor.join(5)
         self.listener.close()
 
 
