@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define DESCRIPTION_MAX 400
+#define WORD_MAX        100 /* longer ones may be cut */
 #define SCHEMA_MAX      1024
 #define EXAMPLE_MAX     256
 #define ENUM_MAX        32
@@ -185,17 +186,41 @@ static rwith_slice example_text(reader *r, tree_node *holder,
     return keep(r, &out);
 }
 
-/* Cut between characters, never inside one. */
-static rwith_slice cut(rwith_slice text)
+static bool is_space(char c)
 {
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/*
+ * What is longer ends with an ellipsis, behind the last whole word; inside a
+ * word that has no end near, between two characters.
+ */
+static rwith_slice cut(reader *r, rwith_slice text)
+{
+    static const char ellipsis[] = "\xe2\x80\xa6";
+    char buf[DESCRIPTION_MAX];
+    struct json_text out = { buf, 0, sizeof(buf), false };
+    size_t most = sizeof(buf) - (sizeof(ellipsis) - 1), len = most;
+
     text = rwith_slice_trim(text);
-    if (text.len > DESCRIPTION_MAX) {
-        text.len = DESCRIPTION_MAX;
-        while (text.len > 0 && ((uint8_t)text.ptr[text.len] & 0xc0) == 0x80) {
-            text.len--;
+    if (text.len <= DESCRIPTION_MAX) {
+        return text;
+    }
+    while (len > most - WORD_MAX && !is_space(text.ptr[len])) {
+        len--;
+    }
+    if (!is_space(text.ptr[len])) {
+        len = most;
+        while (len > 0 && ((uint8_t)text.ptr[len] & 0xc0) == 0x80) {
+            len--;
         }
     }
-    return text;
+    while (len > 0 && is_space(text.ptr[len - 1])) {
+        len--;
+    }
+    put(&out, text.ptr, len);
+    put(&out, ellipsis, sizeof(ellipsis) - 1);
+    return keep(r, &out);
 }
 
 rwith_hint rwith__hint_of(reader *r, tree_node *holder, tree_node *schema)
@@ -214,7 +239,7 @@ rwith_hint rwith__hint_of(reader *r, tree_node *holder, tree_node *schema)
             hint.description = node->text;
         }
     }
-    hint.description = cut(hint.description);
+    hint.description = cut(r, hint.description);
     hint.schema = schema_text(r, &set);
     hint.example = example_text(r, holder, &set);
     return hint;

@@ -203,10 +203,88 @@ static void test_hints(void)
     rwith_policy_builder_free(builder);
 }
 
+/* A description: so many of a piece, then a last one. */
+static void test_descriptions(void)
+{
+    static const struct {
+        const char *name, *piece;
+        size_t count;
+        const char *last;
+        size_t len;
+        const char *end;
+    } rows[] = {
+        { "400 bytes stay", "abcd ", 79, "abcde", 400, "abcd abcde" },
+        { "401 do not", "abcd ", 79, "abcdef", 397, "abcd\xe2\x80\xa6" },
+        { "behind a word, where it just fits", "x ", 198, "y zzz zzz", 400,
+          "x y\xe2\x80\xa6" },
+        { "one word", "abcdefghij", 50, "", 400, "abcdefg\xe2\x80\xa6" },
+        { "one word of characters of two bytes", "\xc3\xa4", 250, "", 399,
+          "\xc3\xa4\xe2\x80\xa6" },
+        { "no spaces before the ellipsis", "abcd   ", 60, "", 399,
+          "abcd\xe2\x80\xa6" },
+        { "a long address is cut", "ab ", 40,
+          "(https://docs.example/aaaaaaaa"
+          "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+          "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+          "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+          "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+          "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
+          400, "bbbb\xe2\x80\xa6" },
+    };
+    static const rwith_judge_options options = { 0 };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char text[2048];
+        size_t len = (size_t)snprintf(
+            text, sizeof(text),
+            "{\"openapi\":\"3.0.3\",\"paths\":{\"/a\":{\"get\":{"
+            "\"parameters\":[{\"name\":\"k\",\"in\":\"query\","
+            "\"required\":true,\"schema\":{},\"description\":\"");
+        rwith_policy_builder *builder = NULL;
+        rwith_policy *policy = NULL;
+        rwith_missing_list missing = { .count = 0 };
+        rwith_judge judged;
+        rwith_decision decision;
+
+        for (size_t n = 0; n < rows[i].count; n++) {
+            len += (size_t)snprintf(text + len, sizeof(text) - len, "%s",
+                                    rows[i].piece);
+        }
+        len += (size_t)snprintf(text + len, sizeof(text) - len, "%s\"}]}}}}",
+                                rows[i].last);
+        if (!is_int(rwith_policy_builder_new(NULL, &builder), RWITH_OK,
+                    rows[i].name) ||
+            !is_int(rwith_openapi_load(builder, RWITH_LIT("a.json"),
+                                       (rwith_slice){ text, len }, NULL, NULL,
+                                       NULL),
+                    RWITH_OK, rows[i].name) ||
+            !is_int(rwith_policy_build(builder, NULL, &policy), RWITH_OK,
+                    rows[i].name)) {
+            rwith_policy_builder_free(builder);
+            continue;
+        }
+        rwith_policy_hit hit =
+            rwith_policy_match(policy, RWITH_LIT("GET"), RWITH_LIT("/a"));
+        rwith_judge_begin(&judged, policy, &hit, false);
+        rwith_judge_end(&judged, &options, &decision);
+        rwith_judge_list(&judged, &options, &missing);
+        rwith_slice got = missing.items[0].hint.description;
+        size_t end = strlen(rows[i].end);
+        is_int((long long)got.len, (long long)rows[i].len, rows[i].name);
+        if (got.len >= end) {
+            is_str((rwith_slice){ got.ptr + got.len - end, end }, rows[i].end,
+                   rows[i].name);
+        }
+        rwith_policy_free(policy);
+        rwith_policy_builder_free(builder);
+    }
+}
+
 int main(int argc, char **argv)
 {
     tap_start(argc, argv);
     test_hints();
+    test_descriptions();
     yajl_val vectors = vectors_read("openapi");
     for (size_t i = 0; i < vectors->u.array.len; i++) {
         yajl_val vector = vectors->u.array.values[i];
