@@ -300,6 +300,7 @@ static void exchange_make(struct scenario *s)
                            : 0,
         .has_jar = get_bool(s->row, "has_jar", false),
         .no_retry = get_bool(s->row, "no_retry", false),
+        .is_sent = get_bool(s->row, "is_sent", false),
         .may_prompt = get_bool(s->row, "may_prompt", false),
     };
 

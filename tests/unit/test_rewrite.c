@@ -156,6 +156,27 @@ static const struct hop_row {
     { "Via", "via", false },
 };
 
+/* Every name of the table, and what only has the length of one. */
+static const struct field_row {
+    const char *name;
+    bool is_request, want;
+} field_rows[] = {
+    { "Destination", true, true },
+    { "IF", true, true },
+    { "origin", true, true },
+    { "Referer", true, true },
+    { "Location", false, true },
+    { "Content-Location", false, true },
+    { "Set-Cookie", false, true },
+    { "Access-Control-Allow-Origin", false, true },
+    { "Location", true, false },
+    { "Destination", false, false },
+    { "TE", true, false },
+    { "Accept", true, false },
+    { "Host", true, false },
+    { "", true, false },
+};
+
 int main(int argc, char **argv)
 {
     tap_start(argc, argv);
@@ -170,6 +191,13 @@ int main(int argc, char **argv)
                row->want,
            "%s with Connection \"%s\"", row->name, row->connection);
         tap_free(connection);
+    }
+    for (size_t i = 0; i < sizeof(field_rows) / sizeof(field_rows[0]); i++) {
+        const struct field_row *row = &field_rows[i];
+
+        ok(rwith_rewrite_has_field(row->is_request,
+                                   rwith_slice_of(row->name)) == row->want,
+           "%s of a %s", row->name, row->is_request ? "request" : "response");
     }
     return tap_done();
 }
