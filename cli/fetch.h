@@ -106,6 +106,8 @@ typedef struct rwith_fetch {
     uint64_t progress_ms;
     bool has_shown_progress;
     bool out_failed;
+    bool is_on_terminal;
+    bool is_in_line; /* of the terminal that the content goes to */
 
     rwith_slice secrets[RWITH_FETCH_SECRETS_MAX]; /* of the command line */
     size_t secret_count;

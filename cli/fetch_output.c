@@ -108,9 +108,9 @@ static int on_progress(void *user, curl_off_t down_all, curl_off_t down,
 /* Nobody wants to see it beside the content, or between lines of a trace. */
 static void output_progress(rwith_fetch *f)
 {
+    f->is_on_terminal = f->out == stdout && isatty(STDOUT_FILENO) != 0;
     bool is_busy = f->set.silent || f->set.verbose || f->set.show_exchange ||
-                   isatty(STDERR_FILENO) == 0 ||
-                   (f->out == stdout && isatty(STDOUT_FILENO) != 0);
+                   isatty(STDERR_FILENO) == 0 || f->is_on_terminal;
 
     if (!is_busy) {
         curl_easy_setopt(f->easy, CURLOPT_XFERINFOFUNCTION, on_progress);
@@ -157,6 +157,9 @@ int rwith_fetch_output_open(rwith_fetch *f)
 static bool out_write(rwith_fetch *f, const char *bytes, size_t len)
 {
     if (f->out != NULL) {
+        if (f->is_on_terminal && len > 0) {
+            f->is_in_line = bytes[len - 1] != '\n';
+        }
         if (fwrite(bytes, 1, len, f->out) != len) {
             f->out_failed = true;
         }

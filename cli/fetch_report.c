@@ -8,6 +8,7 @@
 #include <retrywith/trust.h>
 
 #include <string.h>
+#include <unistd.h>
 #include <yajl/yajl_gen.h>
 
 #define STATUS_RETRY_WITH 449
@@ -41,8 +42,8 @@ static const char *reason_text(rwith_reason_kind kind)
         [RWITH_REASON_ALREADY_SENT] = "the value that was sent is not "
                                       "accepted",
         [RWITH_REASON_FORBIDDEN] = "a field that is never set for a server",
-        [RWITH_REASON_NO_BODY_PATCH] = "the content cannot be changed here, "
-                                       "put it there yourself",
+        [RWITH_REASON_NO_BODY_PATCH] =
+            "cannot be added here, put it into the content",
         [RWITH_REASON_NOT_ALLOWED] = "nothing may be added to this request",
         [RWITH_REASON_NO_SCHEME] = "an authentication that is not known "
                                    "here",
@@ -192,6 +193,9 @@ static void report_outcome(rwith_fetch *f, const rwith_curl_result *result)
 void rwith_fetch_report(rwith_fetch *f, const rwith_curl_result *result,
                         int status)
 {
+    if (status != 0 && f->is_in_line && isatty(STDERR_FILENO) != 0) {
+        fputc('\n', stderr); /* the content ended within a line */
+    }
     if (result->code != CURLE_OK) {
         report_transport(f, result, status);
     } else if (rwith_outcome_exit_status(result->report.outcome) != 0) {

@@ -208,11 +208,12 @@ static void ask_for(rwith_fetch *f, const rwith_need *need,
     rwith_fetch_show(f, req->name, name, sizeof(name));
     rwith_fetch_show(f, req->description, about, sizeof(about));
     snprintf(question, sizeof(question),
-             "%.*s://%.*s:%u wants %s %s%s%s%s\nValue (empty: none): ",
+             "%.*s://%.*s:%u wants %s %s\n%s%s%s"
+             "Value (not shown, empty for none): ",
              (int)origin->scheme.len, origin->scheme.ptr, (int)origin->host.len,
              origin->host.ptr, origin->port, rwith_place_word(req->in), name,
-             about[0] != '\0' ? " (\"" : "", about,
-             about[0] != '\0' ? "\")" : "");
+             about[0] != '\0' ? "  it says: \"" : "", about,
+             about[0] != '\0' ? "\"\n" : "");
     if (rwith_fetch_ask(question, &answer) && answer.len > 0) {
         rwith_slice value = { answer.ptr, answer.len };
         int err = need->has_entry

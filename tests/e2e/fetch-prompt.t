@@ -55,6 +55,7 @@ unlike(shown, "typed7", "what is typed is not shown")
 like(shown, "through", "and the answer is")
 code, shown = on_terminal([b"\n"], "fetch", origin.url + "/")
 is_(code, 100, "nothing typed: 100") or note(shown)
+like(shown, r"\nretrywith: http", "content without a line's end gets one")
 
 
 def echoing(connection, request, origin):
