@@ -140,15 +140,20 @@ early = nginx("""
             }
             proxy_pass http://127.0.0.1:%d;
         }
+        location /gone {
+            return 444;
+        }
     }""" % (cert, key, server.ports[1]))
 got = retrywith("fetch", "--cacert", cert, "-T",
                 random_file("h2", 8 << 20)[0], "-w", " %{http_code}",
                 "https://127.0.0.1:%d/" % early.port)
 ok(got.code in (0, 92), "an early empty 449 over HTTP/2: through or 92", got)
-if got.code == 92:
-    like(got.err, "before it had read the content.*--http1.1",
-         "and what to do is told")
+got = retrywith("fetch", "--cacert", cert, "-T", scratch + "/h2",
+                "https://127.0.0.1:%d/gone" % early.port)
+is_(got.code, 92, "a stream that is ended early: 92")
+like(got.err, "before it had read the content.*--http1.1",
+     "and what to do is told")
 got = retrywith("fetch", "--http1.1", "--cacert", cert, "-T",
                 scratch + "/h2", "https://127.0.0.1:%d/" % early.port)
-is_((got.code, got.out), (0, "yes\n"), "which works")
+is_((got.code, got.out), (0, "yes\n"), "HTTP/1.1 gets through")
 done()

@@ -75,6 +75,37 @@ for how in ("drain", "close", "reset"):
                len(origin.requests))
             origin.close()
 
+# --- an upload that takes longer than the answer's head may -------------------
+
+
+class Slow(RawOrigin):
+    """Takes 2 MiB a second, in pieces."""
+
+    def _serve(self, connection):
+        with connection:
+            data = b""
+            while b"\r\n\r\n" not in data:
+                data += connection.recv(4096)
+            head, rest = data.split(b"\r\n\r\n", 1)
+            left = int(Request(head, b"").get("Content-Length")) - len(rest)
+            connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n"
+                               if b"100-continue" in head else b"")
+            while left > 0:
+                left -= len(connection.recv(1 << 17))
+                time.sleep(0.02)
+            respond(connection, "200 OK", [], "slowly", close=True)
+
+
+origin = Slow(None)
+for words in (["-T", big], ["-F", "f=@" + big]):
+    start_s = time.monotonic()
+    got = retrywith("fetch", "--head-timeout", "0.5", *words,
+                    origin.url + "/slow")
+    ok(got.code == 0 and got.out == "slowly" and
+       time.monotonic() - start_s > 0.6,
+       "%s: an upload that goes on is not ended by --head-timeout"
+       % words[0], (got, time.monotonic() - start_s))
+
 # --- eight at once --------------------------------------------------------------
 
 
