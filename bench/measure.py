@@ -83,6 +83,7 @@ class Peer:
     def __init__(self, name, process, url=None):
         self.name, self.process = name, process
         self.url = url or process.url
+        self.script = None  # instead of the scenario's
         pin(process, PROXY_CORE)
 
 
@@ -101,7 +102,7 @@ def compare(title, peers, path, base, rounds, seconds, script=None,
     samples = {p.name: [] for p in peers}
     for peer in peers:  # a warm-up that is not counted
         watch = perf(peer) if peer.name == profile else None
-        wrk(peer.url + path, 1, connections, script)
+        wrk(peer.url + path, 1, connections, peer.script or script)
         if watch:
             watch.wait()
             for sort in ("dso", "dso,symbol"):
@@ -113,7 +114,7 @@ def compare(title, peers, path, base, rounds, seconds, script=None,
             pin(peer.process, PROXY_CORE)
             before, before_user = processor_seconds(peer.process.pid)
             count, took, late, others, errors = wrk(
-                peer.url + path, seconds, connections, script)
+                peer.url + path, seconds, connections, peer.script or script)
             used, user = processor_seconds(peer.process.pid)
             bad = errors + (count - others if refused else others)
             samples[peer.name].append(
