@@ -365,6 +365,20 @@ static int taught(rwith_exchange *x)
     return err;
 }
 
+/*
+ * A response that asks for nothing.  A refusal of these kinds may be about a
+ * value that stopped working, and says so in no way that a dialect knows.
+ */
+static void judge_final(rwith_exchange *x)
+{
+    static const unsigned refusals[] = { 400, 401, 403, 409, 419, 440, 449 };
+
+    x->may_learn = x->resp.status < STATUS_ERRORS;
+    for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+        x->may_forget = x->may_forget || x->resp.status == refusals[i];
+    }
+}
+
 static int understand(rwith_exchange *x, const struct event *ev)
 {
     rwith_challenge c;
@@ -376,7 +390,7 @@ static int understand(rwith_exchange *x, const struct event *ev)
         sizeof(names),
         x->epoch_s > 0 ? rwith__exchange_clock_s(x, ev->now_ms) : 0, &c);
     if (c.dialects == 0) {
-        x->may_learn = x->resp.status < STATUS_ERRORS;
+        judge_final(x);
         err = x->may_learn ? taught(x) : RWITH_OK;
         if (err != RWITH_OK) {
             return err;
@@ -433,7 +447,7 @@ static int on_response(rwith_exchange *x, const struct event *ev)
     x->resp = *ev->resp;
     x->is_held = true;
     if (!rwith_dialects_wants_status(x->options.set, x->resp.status)) {
-        x->may_learn = x->resp.status < STATUS_ERRORS;
+        judge_final(x);
         return deliver(x, x->resp.status == STATUS_RETRY_WITH
                               ? RWITH_OUTCOME_UNRECOGNISED
                               : RWITH_OUTCOME_ANSWERED);
@@ -649,6 +663,7 @@ static int dispatch(rwith_exchange *x, const struct event *ev,
         x->state = x->is_held ? RWITH__STATE_DELIVERED : RWITH__STATE_FAILED;
         x->outcome = RWITH_OUTCOME_NO_MEMORY;
         x->may_learn = false;
+        x->may_forget = false;
         return err;
     }
     assert((cell->next >> x->state & 1) != 0);

@@ -64,6 +64,7 @@ struct rwith__item {
     rwith_scope remember;
     bool is_sent;    /* with this very value */
     bool is_dropped; /* a cookie that the origin took back */
+    bool is_kept;    /* RECALLED: the origin itself supplied it once */
 };
 
 /* What only a challenged exchange needs. */
@@ -100,7 +101,8 @@ struct rwith_exchange {
     bool has_echo;    /* the last request had one */
     bool was_asked;   /* for the values of the challenge at hand */
     bool has_settled;
-    bool may_learn; /* the final response was a good one */
+    bool may_learn;  /* the final response was a good one */
+    bool may_forget; /* it refused, and did not say what it wants */
 
     bool is_held; /* resp is valid */
     rwith_response resp;

@@ -336,7 +336,8 @@ static int hit_add(rwith_exchange *x, const rwith_recall_hit *hit,
     struct rwith__item item = { .in = hit->in,
                                 .name = hit->name,
                                 .value = hit->value,
-                                .why = RWITH__WHY_RECALLED };
+                                .why = RWITH__WHY_RECALLED,
+                                .is_kept = true };
     const struct rwith__item *there = rwith__item_find(x, hit->in, hit->name);
     rwith_slice own;
     size_t id;

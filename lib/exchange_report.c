@@ -59,18 +59,46 @@ static bool is_lesson(const struct rwith__item *item)
     }
 }
 
+/* A value of the origin's own that went there unasked, and was refused. */
+static bool is_spoilt(const struct rwith__item *item)
+{
+    return item->is_kept && item->is_sent;
+}
+
 bool rwith_exchange_has_learned(const rwith_exchange *x)
 {
-    if (x->options.recall == NULL || !x->may_learn || x->has_settled ||
+    if (x->options.recall == NULL || x->has_settled ||
         x->state != RWITH__STATE_DELIVERED) {
         return false;
     }
     for (size_t i = 0; i < x->item_count; i++) {
-        if (is_lesson(&x->items[i])) {
+        if ((x->may_learn && is_lesson(&x->items[i])) ||
+            (x->may_forget && is_spoilt(&x->items[i]))) {
             return true;
         }
     }
     return false;
+}
+
+/* So that it cannot spoil every later request too: the next one is
+ * challenged afresh. */
+static unsigned forget(rwith_exchange *x)
+{
+    unsigned forgotten = 0;
+
+    for (size_t i = 0; i < x->item_count; i++) {
+        const struct rwith__item *item = &x->items[i];
+        rwith_recall_hit entry = { .in = item->in,
+                                   .name = item->name,
+                                   .value = item->value,
+                                   .has_value = true };
+
+        if (is_spoilt(item)) {
+            rwith_recall_forget(x->options.recall, &x->req, &entry);
+            forgotten++;
+        }
+    }
+    return forgotten;
 }
 
 unsigned rwith_exchange_settle(rwith_exchange *x, uint64_t now_ms)
@@ -79,6 +107,10 @@ unsigned rwith_exchange_settle(rwith_exchange *x, uint64_t now_ms)
 
     if (!rwith_exchange_has_learned(x)) {
         return 0;
+    }
+    x->has_settled = true;
+    if (x->may_forget) {
+        return forget(x);
     }
     for (size_t i = 0; i < x->item_count; i++) {
         const struct rwith__item *item = &x->items[i];
@@ -95,6 +127,5 @@ unsigned rwith_exchange_settle(rwith_exchange *x, uint64_t now_ms)
             rwith_recall_learn(x->options.recall, &x->req, item->remember,
                                &entry, now_s) == RWITH_OK;
     }
-    x->has_settled = true;
     return x->learned;
 }

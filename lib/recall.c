@@ -429,8 +429,10 @@ static void forget_in(rwith_recall *recall, const rwith_request *req,
                                              .name = wanted->name };
             }
             if (applies(&entry, req) &&
-                (wanted == NULL || (wanted->has_value == entry.has_value &&
-                                    rwith_requirement_equal(&there, &named)))) {
+                (wanted == NULL ||
+                 (wanted->has_value == entry.has_value &&
+                  rwith_slice_equal(wanted->value, entry.value) &&
+                  rwith_requirement_equal(&there, &named)))) {
                 rwith__recall_remove(recall, i);
             }
         }

@@ -217,9 +217,10 @@ RWITH_API int rwith_exchange_failed(rwith_exchange *x, uint64_t now_ms,
                                     const rwith_effect **ret_effect);
 
 /**
- * After DELIVER: remember what this exchange taught.  Does nothing without a
- * recall or before DELIVER.
- * @return entries learned or refreshed
+ * After DELIVER: remember what this exchange taught, or forget a value that
+ * the origin once supplied and now refused without asking for another.  Does
+ * nothing without a recall or before DELIVER.
+ * @return entries learned, refreshed or forgotten
  */
 RWITH_API unsigned rwith_exchange_settle(rwith_exchange *x, uint64_t now_ms);
 

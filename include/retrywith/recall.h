@@ -98,7 +98,8 @@ RWITH_API int rwith_recall_learn(rwith_recall *recall, const rwith_request *req,
                                  rwith_scope scope,
                                  const rwith_recall_hit *entry, uint64_t now_s);
 
-/** Forget one entry of the request's scope, or all with @a entry NULL. */
+/** Forget one entry of the request's scope (one that has a value: if it is
+ *  that value), or all with @a entry NULL. */
 RWITH_API void rwith_recall_forget(rwith_recall *recall,
                                    const rwith_request *req,
                                    const rwith_recall_hit *entry);
