@@ -38,12 +38,12 @@ static char *remote_name(const rwith_fetch *f)
     return name;
 }
 
-/* A device or a pipe is written to as it is. */
+/* A device, a pipe, and what a link leads to are written to as they are. */
 static bool is_plain_target(const char *name, mode_t *ret_mode)
 {
     struct stat info;
 
-    if (stat(name, &info) != 0) {
+    if (lstat(name, &info) != 0) {
         mode_t mask = umask(0);
 
         umask(mask);

@@ -163,10 +163,16 @@ path = write("kept", "before")
 got = retrywith("fetch", "-f", "-o", path, origin.url + "/")
 is_((got.code, open(path).read()), (22, "before"),
     "--fail leaves the file that was there")
+os.symlink(path, scratch + "/link")
+got = retrywith("fetch", "-o", scratch + "/link", origin.url + "/")
+is_((os.path.islink(scratch + "/link"), open(path).read()),
+    (True, "nothing"), "a link stays, what it leads to is written")
+path = write("kept", "before")
+origin.reset()
 process = Process([RETRYWITH, "fetch", "-o", path, origin.url + "/slow"])
 wait_for(lambda: [n for n in os.listdir(scratch) if "kept.part-" in n],
          "the part of the file")
-wait_for(lambda: len(origin.requests) == 2, "the request")
+wait_for(lambda: len(origin.requests) == 1, "the request")
 process.signal(signal.SIGINT)
 is_(process.wait(), -signal.SIGINT, "an interrupt ends the command")
 is_([n for n in os.listdir(scratch) if "kept.part-" in n], [],
