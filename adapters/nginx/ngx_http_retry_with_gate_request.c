@@ -47,7 +47,7 @@ ngx_http_retry_with_gate_handler(ngx_http_request_t *r)
 
     gcf = ngx_http_get_module_loc_conf(r, ngx_http_retry_with_gate_module);
 
-    /* the page of an error is no request of the client's */
+    /* and the page of an error is no request of the client's */
 
     if (gcf->policy == NULL
         || gcf->mode == NGX_HTTP_RETRY_WITH_OFF

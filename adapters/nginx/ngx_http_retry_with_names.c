@@ -353,7 +353,7 @@ ngx_http_retry_with_dress(ngx_http_request_t *r,
         }
     }
 
-    /* the rules of trust, 5: obtained with what the client did not send */
+    /* obtained with what the client did not send */
 
     if (ctx->is_patched && !r->cached) {
         header = ngx_list_push(&r->headers_out.headers);

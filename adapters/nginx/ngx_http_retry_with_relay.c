@@ -48,6 +48,8 @@ static const ngx_http_retry_with_problem_t  ngx_http_retry_with_loop = {
 };
 
 
+/* a shared connection would carry out the next one's in its name */
+
 static ngx_uint_t
 ngx_http_retry_with_is_bound_auth(ngx_http_request_t *r)
 {

@@ -398,7 +398,10 @@ is_(log[0], '200 missing 6 "Required-Header: X-A, Required-Query: b"',
     "and its variables tell")
 is_(log[1], '200 malformed 0 "-"', "of the body too")
 is_(log[2], '200 missing 4 "Required-Field: \\x22/a\\x22"', "and its members")
-is_(ask("/off/x").status, 200, "off")
+origin.reset()
+got = ask("/off/api", "-H", "Ms-Echo-Reply: t")
+is_((got.status, origin.requests[-1].get("Ms-Echo-Reply")), (200, "t"),
+    "off: Ms-Echo-Reply is ignored and goes on [R-53]")
 is_(ask("/own/x").status, 449, "a location with a policy of its own")
 is_(ask("/own/api").status, 200, "inherits none from above")
 is_(missing(ask("/api")), [("header", "X-Custom-Auth")],

@@ -334,7 +334,7 @@ is_(got.status, 200, "a page of the same origin is given it")
 for scheme in ("NTLM TlRM", "negotiate YII=", "Negotiate"):
     got = ask("-H", "Authorization: " + scheme, url + "/plain/x")
     is_((got.status, len(origin.requests)), (501, 0),
-        scheme + " is refused")
+        scheme + " is refused [R-36]")
     like(got.out, "(?s)application/problem.json.*authenticate a connection",
          scheme + ": and told why")
 
