@@ -113,7 +113,7 @@ for form, path in logs.items():
     curl("-si", server.url + ISSUES + "?state=open", "-X", "GET")
     curl("-si", server.url + ISSUES, "-d", "{}", "-H",
          "Content-Type: application/json", "-H", "Authorization: Bearer t0k")
-    got = curl("-si", server.url + ISSUES, "-d", "{}", "-H",
+    got = curl("-si", server.url + ISSUES, "-d", '{"title": "t"}', "-H",
                "Content-Type: application/json")
     is_(got.status, 401, form + ": credentials")
     wait_for(lambda: open(path).read().count("\n") >=
