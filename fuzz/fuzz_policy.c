@@ -70,6 +70,30 @@ static void answer(const rwith_decision *decision,
     require(written.body.len == written.body_len && written.body_len > 0);
 }
 
+/* A member is missing, or the body malformed, or not looked into: what the
+ * head lacks counts all the same. */
+static void look_inside(rwith_judge *judge, const rwith_judge_options *options,
+                        size_t size, rwith_decision *decision,
+                        rwith_missing_list *list)
+{
+    rwith_missing_list lacks = { 0 };
+    rwith_missing item = { .in = RWITH_IN_BODY, .name = RWITH_LIT("/a") };
+    size_t before = list->count;
+
+    if (size % 5 == 0) {
+        rwith_missing_add(&lacks, &item);
+    }
+    rwith_judge_body(judge, options, size % 7 == 0 ? NULL : &lacks,
+                     size % 11 == 0, decision);
+    require(decision->members == NULL);
+    require(decision->action != RWITH_ACTION_NEEDS_BODY);
+    require(before == 0 || decision->verdict == RWITH_VERDICT_MISSING);
+    if (decision->verdict == RWITH_VERDICT_MISSING) {
+        rwith_missing_append(list, &lacks);
+        require(list->count == before + lacks.count);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -97,6 +121,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
              hit.query.ptr + hit.query.len <= line.ptr + line.len));
     options.unknown_refuse = size % 2 == 1;
     rwith_judge_begin(&judge, policy, &hit, size % 3 == 0);
+    rwith_judge_content(&judge, size * 1024, size % 2 == 0);
     while (rest.len > 0) {
         rwith_slice value = take(&rest, '\n');
         rwith_slice name = take(&value, ':');
@@ -110,6 +135,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             decision.verdict == RWITH_VERDICT_UNKNOWN);
     require((decision.action == RWITH_ACTION_NEEDS_BODY) ==
             (decision.members != NULL));
+    if (decision.action == RWITH_ACTION_NEEDS_BODY) {
+        require(list.count == 0 || (size <= 64 && size % 2 == 1));
+        look_inside(&judge, &options, size, &decision, &list);
+    }
     if (decision.action == RWITH_ACTION_REFUSE) {
         answer(&decision, &list, line);
     }

@@ -84,6 +84,13 @@ def answer(connection, request, origin):
     if request.target == "/picture":
         return respond(connection, "200 OK", [("Content-Type", "image/png")],
                        b"\x89PNG\r\n\x1a\n")
+    if b"address=" in request.body and request.target == "/order" and \
+            b"gift=" not in request.body:
+        return respond(connection, "449 Retry With",
+                       [("Content-Type", "application/problem+json")],
+                       json.dumps({"missing": [
+                           {"in": "body", "pointer": "/gift",
+                            "description": "Is it one?"}]}))
     return respond(connection, "200 OK",
                    [("Content-Type", "application/json")],
                    json.dumps({"line": request.line,
@@ -242,19 +249,22 @@ check_quiet("form")
 
 start("order")
 like(page.text, r"X-Api-Key", "form, header field: the page asks for it")
+like(page.text, r"Where it is to go", "form, header field: and for the rest")
 page.fill("[data-name=X-Api-Key]", "k")
+page.fill("[name=address]", "here")
 page.click("form button")
-page.wait("return document.querySelector('[name=address]')")
+page.wait("return document.querySelector('[name=gift]')")
 like(page.text, r"needs one thing more(?s:.)*", "form, header field: what "
      "the next answer asks for is added")
-like(page.text, r"Where it is to go", "form, header field: described")
-is_(page.run("return document.activeElement.name"), "address",
+like(page.text, r"Is it one\?", "form, header field: described")
+is_(page.run("return document.activeElement.name"), "gift",
     "form, header field: and has the focus")
-page.fill("[name=address]", "here")
+page.fill("[name=gift]", "yes")
 page.click("form button")
 page.wait("return !document.querySelector('section').hidden")
 is_([(r.get("X-Api-Key"), r.body.decode()) for r in seen()],
-    [("k", "item=x&address=here")], "form, header field: all arrived")
+    [("k", "item=x&address=here"), ("k", "item=x&address=here&gift=yes")],
+    "form, header field: all arrived")
 check_quiet("form, header field")
 
 start("long")
