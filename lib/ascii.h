@@ -49,10 +49,13 @@ static inline bool rwith__ascii_is_token(rwith_slice s)
 }
 
 /* rwith_slice_equal_nocase() for loops over tables of names, most of which
- * differ in length already. */
+ * differ in length or in their first letter already: two bytes that are the
+ * same but for their case have all bits in common but that of case. */
 static inline bool rwith__ascii_equal(rwith_slice a, rwith_slice b)
 {
-    return a.len == b.len && rwith_slice_equal_nocase(a, b);
+    return a.len == b.len &&
+           (a.len == 0 || ((a.ptr[0] ^ b.ptr[0]) & ~('a' - 'A')) == 0) &&
+           rwith_slice_equal_nocase(a, b);
 }
 
 /* Does it begin with that, whatever the case of its letters? */

@@ -272,7 +272,9 @@ static int entry_add(rwith_exchange *x, size_t id, enum rwith__why why)
     rwith_slice own;
     int err;
 
-    if (!rwith__item_may_stand(x, entry->in, entry->name) ||
+    /* A supply takes no field of a name that may not be set. */
+    if ((entry->in != RWITH_IN_HEADER &&
+         !rwith__item_may_stand(x, entry->in, entry->name)) ||
         (entry->in == RWITH_IN_AUTHORIZATION &&
          !rwith__item_can_authenticate(x, entry->auth)) ||
         rwith__item_find(x, entry->in, entry->name) != NULL ||

@@ -551,7 +551,7 @@ static const struct field {
  * The lengths of the names in a list, as bits: every field of every message
  * is looked up, and hardly any has one of these lengths.
  */
-#define LENGTH_BIT(name) UINT32_C(1) << (sizeof(name) - 1)
+#define LENGTH_BIT(name) (UINT32_C(1) << (sizeof(name) - 1))
 
 static bool has_length(uint32_t lengths, rwith_slice name)
 {
@@ -560,11 +560,19 @@ static bool has_length(uint32_t lengths, rwith_slice name)
 
 static const struct field *field_find(bool is_request, rwith_slice name)
 {
-#define FIELD_BIT(name, is_request, translate) | LENGTH_BIT(name)
-    static const uint32_t lengths = 0 FIELDS(FIELD_BIT);
-#undef FIELD_BIT
+#define REQUEST_BIT(name, is_request, translate)                               \
+    | ((is_request) ? LENGTH_BIT(name) : 0)
+#define RESPONSE_BIT(name, is_request, translate)                              \
+    | ((is_request) ? 0 : LENGTH_BIT(name))
+    static const uint32_t request_lengths = 0 FIELDS(REQUEST_BIT);
+    static const uint32_t response_lengths = 0 FIELDS(RESPONSE_BIT);
+#undef REQUEST_BIT
+#undef RESPONSE_BIT
 
-    for (size_t i = 0; has_length(lengths, name) && i < NELEMS(fields); i++) {
+    if (!has_length(is_request ? request_lengths : response_lengths, name)) {
+        return NULL;
+    }
+    for (size_t i = 0; i < NELEMS(fields); i++) {
         if (fields[i].is_request == is_request &&
             rwith__ascii_equal(fields[i].name, name)) {
             return &fields[i];
