@@ -11,6 +11,9 @@
 
 #define FACT_BYTES (64 * 1024)
 
+/* Whoever gets it is told whether anything recognised it. */
+#define RETRY_WITH 449
+
 /* What the exchange answered; without memory what is held goes on. */
 void rwith__curl_take(rwith_curl_job *job, int err, const rwith_effect *effect)
 {
@@ -130,8 +133,7 @@ static bool answer_may_move(rwith_curl_job *job)
 /* The held response is the answer. */
 void rwith__curl_answer_deliver(rwith_curl_job *job)
 {
-    job->result.status = rwith__curl_head_status(&job->head);
-    if (rwith_exchange_has_learned(job->x)) {
+    if (job->x != NULL && rwith_exchange_has_learned(job->x)) {
         rwith__curl_lock(job, true);
         rwith_exchange_settle(job->x, rwith__curl_now_ms());
         rwith__curl_lock(job, false);
@@ -182,13 +184,21 @@ static void answer_apply(rwith_curl_job *job)
 void rwith__curl_answer_decide(rwith_curl_job *job)
 {
     unsigned status = rwith__curl_head_status(&job->head);
-    bool is_wanted = rwith_exchange_wants_response(job->x, status);
+    bool is_wanted =
+        rwith_dialects_wants_status(job->session->options.set, status);
     const rwith_effect *effect = NULL;
     rwith_response resp;
 
     job->result.status = status;
-    int err =
-        rwith__curl_head_read(&job->head, job->session->mem, is_wanted, &resp);
+    if (job->is_plain && !is_wanted && status != RETRY_WITH) {
+        rwith__curl_answer_deliver(job);
+        return;
+    }
+    int err = rwith__curl_job_exchange(job);
+    if (err == RWITH_OK) {
+        err = rwith__curl_head_read(&job->head, job->session->mem, is_wanted,
+                                    &resp);
+    }
     if (err != RWITH_OK) {
         (void)answer_give_up(job, err);
         return;

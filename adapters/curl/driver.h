@@ -68,10 +68,13 @@ struct rwith_curl_job {
     size_t field_count;
     size_t field_cap;
     rwith_request view;
-    rwith_exchange *x;
+    bool is_plain;              /* went out as the client made it: x comes when
+                                 * an answer needs one */
+    uint64_t hop_ms;            /* when this hop began */
+    rwith_exchange *x;          /* NULL while is_plain */
     const rwith_effect *effect; /* the next to carry out */
     const rwith_effect *asked;  /* NEED, until it is filled */
-    rwith_effect fallback;      /* when the exchange has no memory */
+    rwith_effect fallback;      /* when there is no exchange */
 
     rwith_curl_source source;
     rwith_curl_bytes sent_url;
@@ -79,6 +82,7 @@ struct rwith_curl_job {
     rwith_curl_bytes patched;
     struct curl_slist *headers; /* of a patched send */
     struct curl_slist expect;   /* "Expect:" before the client's own list */
+    bool has_private;           /* CURLOPT_PRIVATE is ours */
     void *private_before;
 
     bool is_running; /* the easy handle is in the multi handle */
@@ -117,6 +121,9 @@ uint64_t rwith__curl_now_ms(void);
 
 /* job.c: effects */
 int rwith__curl_job_start(rwith_curl_job *job);
+int rwith__curl_job_exchange(rwith_curl_job *job);
+void rwith__curl_job_count(rwith_curl_job *job);
+void rwith__curl_job_private(rwith_curl_job *job, bool take);
 void rwith__curl_job_advance(rwith_curl_job *job);
 void rwith__curl_job_ended(rwith_curl_job *job, CURLcode code);
 void rwith__curl_job_obtained(rwith_curl_job *job, CURLcode code);

@@ -11,26 +11,58 @@
  * without a code of its own; the line that goes over is not shown. */
 #define LIBCURL_HEAD_MAX (180 * 1024)
 
+/*
+ * A handle of many is found by its private pointer, which is given back at
+ * the end; that of rwith_curl_perform() is known.
+ */
+void rwith__curl_job_private(rwith_curl_job *job, bool take)
+{
+    CURL *easy = job->req.easy;
+
+    if (take == job->has_private || (take && job == job->session->last)) {
+        return;
+    }
+    if (take && curl_easy_getinfo(easy, CURLINFO_PRIVATE,
+                                  (char **)&job->private_before) != CURLE_OK) {
+        job->private_before = NULL;
+    }
+    job->has_private = take;
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, take ? job : job->private_before);
+}
+
+/* The account of this hop, which ends here. */
+void rwith__curl_job_count(rwith_curl_job *job)
+{
+    rwith_report *report = &job->result.report;
+
+    if (job->x != NULL) {
+        rwith_exchange_report(job->x, report);
+    } else if (job->is_plain) {
+        *report =
+            (rwith_report){ .outcome = RWITH_OUTCOME_ANSWERED, .attempts = 1 };
+    } else {
+        return;
+    }
+    job->result.sends += report->attempts;
+    job->result.obtains += report->obtains;
+}
+
 /* The job has come to its end. */
 static void job_done(rwith_curl_job *job, CURLcode code)
 {
     rwith__curl_transfer_stop(job);
     rwith__curl_obtain_stop(job);
     rwith__curl_key_free(job);
-    curl_easy_setopt(job->req.easy, CURLOPT_PRIVATE, job->private_before);
+    rwith__curl_job_private(job, false);
     job->result.code = code;
     job->result.url = job->url.text;
     job->result.time_ms = rwith__curl_now_ms() - job->start_ms;
-    if (job->x != NULL) {
-        rwith_exchange_report(job->x, &job->result.report);
-        job->result.sends += job->result.report.attempts;
-        job->result.obtains += job->result.report.obtains;
-    }
+    rwith__curl_job_count(job);
     job->state = RWITH_CURL_STATE_DONE;
 }
 
 /* The request as it is at this hop, for a new exchange. */
-static int job_new_exchange(rwith_curl_job *job)
+static int job_new_exchange(rwith_curl_job *job, bool is_sent)
 {
     const rwith_curl_options *options = &job->session->options;
     const rwith_exchange_options with = {
@@ -44,6 +76,7 @@ static int job_new_exchange(rwith_curl_job *job)
         .driver_auth = 1u << RWITH_AUTH_DIGEST | 1u << RWITH_AUTH_NTLM |
                        1u << RWITH_AUTH_NEGOTIATE,
         .no_retry = options->no_retry,
+        .is_sent = is_sent,
         .may_prompt = options->may_prompt,
     };
 
@@ -61,24 +94,82 @@ static int job_new_exchange(rwith_curl_job *job)
     return rwith_exchange_new(&with, &job->view, &job->x);
 }
 
-/* Begin this hop: after an add, and after each redirect. */
-int rwith__curl_job_start(rwith_curl_job *job)
+/* The exchange of this hop, as of its begin. */
+static int job_begin(rwith_curl_job *job, bool is_sent,
+                     const rwith_effect **ret_effect)
 {
-    const rwith_effect *effect = NULL;
-    uint64_t now_ms = rwith__curl_now_ms();
+    uint64_t passed_s = (rwith__curl_now_ms() - job->hop_ms) / 1000;
 
     if (rwith__curl_fields_read(job) != CURLE_OK) {
         return RWITH_ENOMEM;
     }
-    int err = job_new_exchange(job);
+    int err = job_new_exchange(job, is_sent);
     if (err == RWITH_OK) {
         rwith__curl_lock(job, true);
-        err =
-            rwith_exchange_start(job->x, now_ms, (uint64_t)time(NULL), &effect);
+        err = rwith_exchange_start(job->x, job->hop_ms,
+                                   (uint64_t)time(NULL) - passed_s, ret_effect);
         rwith__curl_lock(job, false);
+    }
+    return err;
+}
+
+/* Can nothing be added to the first send?  Content is left out, for what the
+ * exchange says of it is asked before it is sent. */
+static bool job_is_plain(rwith_curl_job *job)
+{
+    const rwith_curl_options *options = &job->session->options;
+    bool is_empty = true;
+
+    if (job->has_body ||
+        (options->supply != NULL && rwith_supply_count(options->supply) > 0)) {
+        return false;
+    }
+    if (options->recall != NULL) {
+        rwith__curl_lock(job, true);
+        is_empty = rwith_recall_count(options->recall) == 0;
+        rwith__curl_lock(job, false);
+    }
+    return is_empty;
+}
+
+/* Begin this hop: after an add, and after each redirect. */
+int rwith__curl_job_start(rwith_curl_job *job)
+{
+    const rwith_effect *effect = NULL;
+    int err = RWITH_OK;
+
+    job->hop_ms = rwith__curl_now_ms();
+    job->field_count = 0;
+    job->is_plain = job_is_plain(job);
+    if (job->is_plain) {
+        job->fallback = (rwith_effect){ .kind = RWITH_EFFECT_SEND,
+                                        .method = rwith_slice_of(job->method),
+                                        .target = job->url.target,
+                                        .attempt = 1 };
+        effect = &job->fallback;
+    } else {
+        err = job_begin(job, false, &effect);
     }
     job->effect = effect;
     return err;
+}
+
+/* An answer needs to be understood: now there must be an exchange. */
+int rwith__curl_job_exchange(rwith_curl_job *job)
+{
+    const rwith_effect *sent;
+
+    if (!job->is_plain) {
+        return RWITH_OK;
+    }
+    int err = job_begin(job, true, &sent);
+    if (err != RWITH_OK) {
+        rwith_exchange_free(job->x);
+        job->x = NULL;
+        return err;
+    }
+    job->is_plain = false;
+    return RWITH_OK;
 }
 
 /* Send the request, as the effect has it. */
@@ -177,7 +268,7 @@ void rwith__curl_job_clear(rwith_curl_job *job)
         rwith__curl_transfer_stop(job);
         rwith__curl_obtain_stop(job);
         rwith__curl_key_free(job);
-        curl_easy_setopt(job->req.easy, CURLOPT_PRIVATE, job->private_before);
+        rwith__curl_job_private(job, false);
     }
     if (job->must_advance) {
         job->must_advance = false;
@@ -254,7 +345,10 @@ static void job_failed(rwith_curl_job *job, CURLcode code)
     const rwith_effect *effect = NULL;
 
     job->ended = code;
-    int err = rwith_exchange_failed(job->x, rwith__curl_now_ms(), &effect);
+    int err = rwith__curl_job_exchange(job);
+    if (err == RWITH_OK) {
+        err = rwith_exchange_failed(job->x, rwith__curl_now_ms(), &effect);
+    }
     rwith__curl_take(job, err, effect);
     rwith__curl_job_advance(job);
 }

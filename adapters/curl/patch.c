@@ -300,10 +300,13 @@ out:
 static CURLcode patch_content(rwith_curl_job *job, const rwith_effect *effect)
 {
     const rwith_curl_body *body = &job->req.body;
-    const rwith_field *type = rwith_fields_find(job->fields, job->field_count,
-                                                RWITH_LIT("Content-Type"));
+    const rwith_field *type =
+        effect->member_count > 0
+            ? rwith_fields_find(job->fields, job->field_count,
+                                RWITH_LIT("Content-Type"))
+            : NULL;
 
-    if (effect->member_count == 0 || type == NULL) {
+    if (type == NULL) {
         rwith__curl_source_patch(&job->source, (rwith_slice){ NULL, 0 }, false);
         return CURLE_OK;
     }

@@ -47,13 +47,11 @@ static CURLcode redirect_location(rwith_curl_job *job, rwith_curl_bytes *ret)
 /* The report of the hop that is left goes into the sums. */
 static void redirect_leave(rwith_curl_job *job)
 {
-    rwith_report report;
-
-    rwith_exchange_report(job->x, &report);
-    job->result.sends += report.attempts;
-    job->result.obtains += report.obtains;
+    rwith__curl_job_count(job);
     rwith_exchange_free(job->x);
     job->x = NULL;
+    job->is_plain = false;
+    job->result.report = (rwith_report){ 0 };
 }
 
 CURLcode rwith__curl_redirect(rwith_curl_job *job)

@@ -175,14 +175,17 @@ static rwith_curl_job *job_take(rwith_curl *session,
                                 const rwith_curl_request *req)
 {
     rwith_curl_job *job = session->spare;
-    rwith_curl_job kept = { 0 };
+    rwith_curl_head head = { 0 };
+    rwith_curl_bytes sent_url = { 0 };
+    rwith_field *fields = NULL;
+    size_t field_cap = 0;
 
     if (job != NULL) {
-        kept.head = job->head;
-        kept.sent_url = job->sent_url;
-        kept.fields = job->fields;
-        kept.field_cap = job->field_cap;
-        rwith__curl_head_reset(&kept.head);
+        head = job->head;
+        sent_url = job->sent_url;
+        fields = job->fields;
+        field_cap = job->field_cap;
+        rwith__curl_head_reset(&head);
         session->spare = NULL;
     } else {
         job = rwith__curl_alloc(session->mem, sizeof(*job));
@@ -190,7 +193,11 @@ static rwith_curl_job *job_take(rwith_curl *session,
     if (job == NULL) {
         return NULL;
     }
-    *job = kept;
+    memset(job, 0, sizeof(*job));
+    job->head = head;
+    job->sent_url = sent_url;
+    job->fields = fields;
+    job->field_cap = field_cap;
     job->session = session;
     job->req = *req;
     job->start_ms = rwith__curl_now_ms();
@@ -214,10 +221,6 @@ int rwith_curl_multi_add(rwith_curl *session, const rwith_curl_request *req,
                   : job->has_body     ? "POST"
                                       : "GET";
     rwith__curl_source_init(&job->source, &job->req.body);
-    if (curl_easy_getinfo(req->easy, CURLINFO_PRIVATE,
-                          (char **)&job->private_before) != CURLE_OK) {
-        job->private_before = NULL;
-    }
     CURLcode code =
         rwith__curl_url_read(&job->url, session->mem, NULL, req->url);
     if (code == CURLE_OK) {
@@ -258,21 +261,36 @@ static void session_advance(rwith_curl *session)
     }
 }
 
+/* Whose transfer that is. */
+static rwith_curl_job *session_job_of(const rwith_curl *session, CURL *easy)
+{
+    rwith_curl_job *last = session->last;
+    char *private = NULL;
+
+    if (last != NULL && last->state != RWITH_CURL_STATE_DONE &&
+        last->req.easy == easy) {
+        return last;
+    }
+    if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private) != CURLE_OK) {
+        return NULL;
+    }
+    return (rwith_curl_job *)(void *)private;
+}
+
 static void session_messages(rwith_curl *session)
 {
     CURLMsg *message;
     int left;
 
     while ((message = curl_multi_info_read(session->multi, &left)) != NULL) {
-        char *private = NULL;
         CURLcode code = message->data.result;
         CURL *easy = message->easy_handle;
+        rwith_curl_job *job =
+            message->msg == CURLMSG_DONE ? session_job_of(session, easy) : NULL;
 
-        if (message->msg != CURLMSG_DONE ||
-            curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private) != CURLE_OK) {
+        if (job == NULL) {
             continue;
         }
-        rwith_curl_job *job = (rwith_curl_job *)(void *)private;
         if (easy == job->obtain.easy) {
             rwith__curl_job_obtained(job, code);
         } else {

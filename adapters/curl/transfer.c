@@ -129,9 +129,11 @@ static void set_content(rwith_curl_job *job)
     bool is_head = strcmp(job->method, "HEAD") == 0;
 
     if (!job->has_body) {
-        curl_easy_setopt(easy, CURLOPT_UPLOAD, 0L);
+        /* It ends an upload, and NOBODY, too. */
         curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
-        curl_easy_setopt(easy, CURLOPT_NOBODY, is_head ? 1L : 0L);
+        if (is_head) {
+            curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+        }
         curl_easy_setopt(
             easy, CURLOPT_CUSTOMREQUEST,
             is_head || strcmp(job->method, "GET") == 0 ? NULL : job->method);
@@ -204,8 +206,9 @@ static const struct curl_slist *set_expect(rwith_curl_job *job,
                                            const struct curl_slist *headers)
 {
     bool is_small = job->source.size >= 0 && job->source.size < EXPECT_MIN;
-    bool is_asked = rwith_fields_find(job->fields, job->field_count,
-                                      RWITH_LIT("Expect")) != NULL;
+    bool is_asked =
+        job->has_body && rwith_fields_find(job->fields, job->field_count,
+                                           RWITH_LIT("Expect")) != NULL;
     union {
         const struct curl_slist *from;
         struct curl_slist *to;
@@ -228,7 +231,7 @@ static void set_callbacks(rwith_curl_job *job)
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, job);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, job);
-    curl_easy_setopt(easy, CURLOPT_PRIVATE, job);
+    rwith__curl_job_private(job, true);
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
                      (long)job->session->options.connect_ms);
