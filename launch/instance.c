@@ -31,6 +31,10 @@
 #define CONNECTIONS_MAX   4096  /* of a worker */
 #define CONNECTIONS_SPARE 12    /* descriptors that are no connections */
 
+/* Bytes: what a worker keeps of what it freed, and what is mapped alone. */
+#define HEAP_KEPT  "16777216"
+#define HEAP_PIECE "2097152"
+
 static int64_t monotonic_ms(void)
 {
     struct timespec now;
@@ -188,6 +192,21 @@ static void close_others(const rwith_instance_plan *plan)
     close_range(next, ~0U, 0);
 }
 
+/*
+ * glibc would give the top of its heap back to the kernel after one request
+ * and fault it in again for the next (mallopt(3)).  To set one of the two
+ * limits ends their adapting to what is freed, so both are set; whoever has
+ * set one of them has the say.
+ */
+static void keep_heap(void)
+{
+    if (getenv("MALLOC_TRIM_THRESHOLD_") == NULL &&
+        getenv("MALLOC_MMAP_THRESHOLD_") == NULL) {
+        setenv("MALLOC_TRIM_THRESHOLD_", HEAP_KEPT, 1);
+        setenv("MALLOC_MMAP_THRESHOLD_", HEAP_PIECE, 1);
+    }
+}
+
 /* In the child: becomes nginx. */
 static _Noreturn void become_nginx(const rwith_instance *instance,
                                    const rwith_instance_plan *plan, char *conf,
@@ -216,6 +235,7 @@ static _Noreturn void become_nginx(const rwith_instance *instance,
     if (getppid() == parent && null >= 0 && dup2(null, 0) == 0 &&
         dup2(log_fd, 1) == 1 && dup2(log_fd, 2) == 2) {
         close_others(plan);
+        keep_heap();
         execv(nginx, argv);
     }
     dprintf(STDERR_FILENO, "%s cannot be run: %s\n", nginx, strerror(errno));
