@@ -3,7 +3,8 @@
  * requests drawn uniformly from the operations of a real document, complete,
  * with 12 header fields each, are judged again and again in an order that is
  * not the document's.  The same is done with policies of ten of its
- * operations each: growth is the price of the other operations.
+ * operations each: growth is the price of the other operations.  Last, what
+ * a refusal costs from the request to its bytes.
  *
  *     bench-core [--rounds N] [--copies N] DOCUMENT...
  *
@@ -17,14 +18,16 @@
 
 #include "lib/policy.h"
 #include "openapi/openapi.h"
+#include "retrywith/refusal.h"
 
-#define REQUESTS   1000
-#define FIELDS     12
-#define BATCH      25 /* decisions between two looks at the clock */
-#define BATCHES    (REQUESTS / BATCH)
-#define ROUNDS_MAX 4096
-#define TENS       21 /* policies of ten operations */
-#define TARGET_MAX 1024
+#define REQUESTS    1000
+#define FIELDS      12
+#define BATCH       25 /* decisions between two looks at the clock */
+#define BATCHES     (REQUESTS / BATCH)
+#define ROUNDS_MAX  4096
+#define TENS        21 /* policies of ten operations */
+#define TARGET_MAX  1024
+#define REFUSAL_MAX 32768
 
 /*
  * A server judges a request that it has just read: its bytes are at hand.
@@ -388,6 +391,70 @@ static double measure_tens(const rwith_policy *policy,
     return medians[TENS / 2];
 }
 
+/* What is missing of a request without its query, content and own fields,
+ * found, listed and written as problem+json. */
+static size_t refuse(const rwith_policy *policy, const struct request *request)
+{
+    static const rwith_judge_options options;
+    rwith_missing_list missing = { .count = 0 };
+    char text[REFUSAL_MAX];
+    rwith_refusal_answer answer;
+    struct request bare = *request;
+    rwith_judge judge;
+
+    bare.target.len =
+        (size_t)((const char *)memchr(request->text, '?', request->target.len) -
+                 request->text);
+    bare.fields = common;
+    bare.has_body = false;
+    rwith_decision decision = decide(policy, &bare, &judge);
+    if (decision.action != RWITH_ACTION_REFUSE) {
+        return 0;
+    }
+    rwith_judge_list(&judge, &options, &missing);
+    const rwith_refusal refusal = { .status = decision.status,
+                                    .verdict = decision.verdict,
+                                    .missing = &missing,
+                                    .accept = RWITH_LIT("application/json"),
+                                    .method = request->method };
+    check(rwith_refusal_write(&refusal, text, sizeof(text), &answer, NULL) ==
+              RWITH_OK,
+          "a refusal is too long");
+    return answer.body.len;
+}
+
+/* Those of the requests that lack something then, and the median round. */
+static void report_refusals(const rwith_policy *policy,
+                            const struct request *requests, unsigned rounds)
+{
+    static double times[ROUNDS_MAX];
+    struct request refused[REQUESTS];
+    size_t count = 0, bytes = 0;
+
+    for (size_t i = 0; i < REQUESTS; i++) {
+        size_t len = refuse(policy, &requests[i]);
+
+        if (len > 0) {
+            refused[count++] = requests[i];
+            bytes += len;
+        }
+    }
+    if (count == 0) {
+        return;
+    }
+    for (unsigned round = 0; round < rounds; round++) {
+        uint64_t from = now_ns();
+
+        for (size_t i = 0; i < count; i++) {
+            check(refuse(policy, &refused[i]) > 0, "it is not refused again");
+        }
+        times[round] = (double)(now_ns() - from) / (double)count;
+    }
+    qsort(times, rounds, sizeof(double), order_double);
+    printf("| - its refusals (%zu requests, %zu bytes) | | %.0f | | | | | |\n",
+           count, bytes / count, times[rounds / 2]);
+}
+
 static void report(const char *path, unsigned copies, unsigned rounds)
 {
     uint64_t from = now_ns();
@@ -402,6 +469,7 @@ static void report(const char *path, unsigned copies, unsigned rounds)
     printf("| %s | %zu | %.0f | %.0f | %.0f | %.2f | %zu | %.2f |\n",
            name != NULL ? name + 1 : path, counts.operations, all.median,
            all.p99, ten, all.median / ten, counts.memory / 1024, load_s);
+    report_refusals(policy, requests, rounds);
     fflush(stdout);
     free_requests(requests);
     rwith_policy_free(policy);
