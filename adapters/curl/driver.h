@@ -101,6 +101,7 @@ struct rwith_curl_job {
     uint64_t start_ms;
     uint64_t active_ms;  /* last sign of life of the transfer */
     curl_off_t uploaded; /* bytes, when that was last looked at */
+    int unsent;          /* of them, bytes still in this machine then */
     uint64_t until_ms;   /* WAIT; or when a held body must be here */
     rwith_curl_result result;
 };
@@ -151,6 +152,9 @@ CURLcode rwith__curl_patch(rwith_curl_job *job, const rwith_effect *effect,
                            const struct curl_slist **ret_headers);
 CURLcode rwith__curl_fields_read(rwith_curl_job *job);
 bool rwith__curl_may_patch_body(const rwith_curl_job *job);
+
+/* upload.c: whether content went on since that was last asked */
+bool rwith__curl_is_uploading(rwith_curl_job *job);
 
 /* redirect.c */
 CURLcode rwith__curl_redirect(rwith_curl_job *job);

@@ -187,6 +187,7 @@ static void job_send(rwith_curl_job *job, const rwith_effect *effect)
     rwith__curl_head_reset(&job->head);
     job->result.status = 0;
     job->uploaded = 0;
+    job->unsent = 0;
     CURLcode code = rwith__curl_transfer_start(job, effect);
     if (code != CURLE_OK) {
         job_done(job, code);
@@ -486,22 +487,6 @@ uint64_t rwith__curl_job_deadline(const rwith_curl_job *job)
     return own < all ? own : all;
 }
 
-/* Content that libcurl reads by itself shows no other sign of life. */
-static bool job_is_uploading(rwith_curl_job *job, uint64_t now_ms)
-{
-    curl_off_t uploaded = 0;
-
-    if (!job->has_body || job->mode != RWITH_CURL_MODE_HEAD ||
-        curl_easy_getinfo(job->req.easy, CURLINFO_SIZE_UPLOAD_T, &uploaded) !=
-            CURLE_OK ||
-        uploaded == job->uploaded) {
-        return false;
-    }
-    job->uploaded = uploaded;
-    job->active_ms = now_ms;
-    return true;
-}
-
 void rwith__curl_job_tick(rwith_curl_job *job, uint64_t now_ms)
 {
     const rwith_effect *effect = NULL;
@@ -521,7 +506,10 @@ void rwith__curl_job_tick(rwith_curl_job *job, uint64_t now_ms)
         rwith__curl_job_advance(job);
     } else if (job->until_ms != 0 && now_ms >= job->until_ms) {
         job_held_timeout(job);
-    } else if (!job_is_uploading(job, now_ms)) {
+    } else if (job->mode == RWITH_CURL_MODE_HEAD &&
+               rwith__curl_is_uploading(job)) {
+        job->active_ms = now_ms;
+    } else {
         job_timeout(job, job->mode == RWITH_CURL_MODE_HEAD
                              ? RWITH_CURL_LIMIT_HEAD_TIME
                              : RWITH_CURL_LIMIT_IDLE_TIME);

@@ -35,7 +35,9 @@ extern "C" {
 #define RWITH_CURL_CONNECT_MS_DEFAULT    30000 /**< until connected */
 #define RWITH_CURL_HEAD_MS_DEFAULT                                             \
     300000                                     /**< from the last byte of the  \
-                                                    request to the whole head */
+                                                    request, when the peer's    \
+                                                    system has it, to the whole \
+                                                    head */
 #define RWITH_CURL_IDLE_MS_DEFAULT      300000 /**< between two pieces */
 #define RWITH_CURL_CHALLENGE_MS_DEFAULT 5000   /**< for a challenge's body */
 

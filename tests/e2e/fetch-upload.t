@@ -79,7 +79,15 @@ for how in ("drain", "close", "reset"):
 
 
 class Slow(RawOrigin):
-    """Takes 2 MiB a second, in pieces."""
+    """Takes a piece every 20 ms, and lets the system keep little of the rest:
+    what is not taken waits with the client, whose last write is long over."""
+
+    piece = 1 << 14
+
+    def __init__(self):
+        super().__init__(None)
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF,
+                                 self.piece)
 
     def _serve(self, connection):
         with connection:
@@ -91,20 +99,41 @@ class Slow(RawOrigin):
             connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n"
                                if b"100-continue" in head else b"")
             while left > 0:
-                left -= len(connection.recv(1 << 17))
+                left -= len(connection.recv(self.piece))
                 time.sleep(0.02)
             respond(connection, "200 OK", [], "slowly", close=True)
 
 
-origin = Slow(None)
-for words in (["-T", big], ["-F", "f=@" + big]):
+# 192 pieces: at least 3.8 s, and never more than 2 pieces with the origin.
+long, _ = random_file("long", 3 << 20)
+for words in (["-T", long], ["-F", "f=@" + long]):
+    origin = Slow()
     start_s = time.monotonic()
-    got = retrywith("fetch", "--head-timeout", "0.5", *words,
+    got = retrywith("fetch", "--head-timeout", "1.5", *words,
                     origin.url + "/slow")
+    origin.close()
     ok(got.code == 0 and got.out == "slowly" and
-       time.monotonic() - start_s > 0.6,
+       time.monotonic() - start_s > 3,
        "%s: an upload that goes on is not ended by --head-timeout"
        % words[0], (got, time.monotonic() - start_s))
+
+
+class Stopped(RawOrigin):
+    """Takes the head, and then nothing."""
+
+    def _serve(self, connection):
+        with connection:
+            connection.recv(4096)
+            self.end.wait(60)
+
+
+origin = Stopped(None)
+origin.end = threading.Event()
+got = retrywith("fetch", "--head-timeout", "0.5", "-T", long, "-H", "Expect:",
+                origin.url + "/stopped")
+origin.end.set()
+is_(got.code, 103, "an upload that nobody takes is ended by --head-timeout")
+origin.close()
 
 # --- eight at once --------------------------------------------------------------
 
