@@ -33,8 +33,8 @@ extern "C" {
 #define RWITH_CURL_FIELD_COUNT_MAX       4096 /**< field lines of one head */
 #define RWITH_CURL_REDIRECTS_MAX_DEFAULT 50
 #define RWITH_CURL_CONNECT_MS_DEFAULT    30000 /**< until connected */
-#define RWITH_CURL_HEAD_MS_DEFAULT                                             \
-    300000                                     /**< from the last byte of the  \
+#define RWITH_CURL_HEAD_MS_DEFAULT                                              \
+    300000                                     /**< from the last byte of the   \
                                                     request, when the peer's    \
                                                     system has it, to the whole \
                                                     head */
