@@ -259,6 +259,7 @@ ngx_http_retry_with_send(ngx_http_request_t *r, ngx_http_retry_with_ctx_t *ctx)
     rc = ctx->handler(r);
 
     ctx->is_astray = (ctx->is_obtaining
+                      && ctx->conf->is_variable
                       && ngx_http_retry_with_went_astray(r, ctx, ctx->sent));
 
     /* a cache that waits builds the request later: then the filter restores */

@@ -481,6 +481,7 @@ ngx_http_retry_with_decide(ngx_http_request_t *r,
 
     if (ctx->effect
         && ctx->effect->kind == RWITH_EFFECT_OBTAIN
+        && ctx->conf->is_variable
         && ngx_http_retry_with_went_astray(r, ctx, ctx->sent.len
                                                    ? ctx->sent
                                                    : ctx->view.target))

@@ -474,6 +474,7 @@ ngx_http_retry_with_check_location(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
+    conf->is_variable = (proxied == NULL);
     conf->target = conf->rewrite ? conf->rewrite : proxied;
 
     if (conf->origin) {

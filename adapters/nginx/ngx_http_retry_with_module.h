@@ -93,6 +93,7 @@ typedef struct {
                                                     proxy_pass says */
 
     unsigned                           sends_unasked:1;
+    unsigned                           is_variable:1;  /* the proxy_pass */
 
     /* where retry_with_answer stands */
     ngx_str_t                          conf_file;
@@ -142,6 +143,7 @@ typedef enum {
 typedef struct {
     ngx_list_t                         headers;
     ngx_str_t                          unparsed_uri;
+    ngx_str_t                          uri;
     ngx_str_t                          args;
     ngx_uint_t                         method;
     ngx_str_t                          method_name;
@@ -150,6 +152,9 @@ typedef struct {
     unsigned                           chunked:1;
     unsigned                           is_saved:1;
     unsigned                           valid_unparsed_uri:1;
+    unsigned                           valid_location:1;
+    unsigned                           quoted_uri:1;
+    unsigned                           internal:1;
 } ngx_http_retry_with_saved_t;
 
 

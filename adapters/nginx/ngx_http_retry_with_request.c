@@ -173,8 +173,12 @@ ngx_http_retry_with_patch(ngx_http_request_t *r,
 
     saved->headers = r->headers_in.headers;
     saved->unparsed_uri = r->unparsed_uri;
+    saved->uri = r->uri;
     saved->args = r->args;
     saved->valid_unparsed_uri = r->valid_unparsed_uri;
+    saved->valid_location = r->valid_location;
+    saved->quoted_uri = r->quoted_uri;
+    saved->internal = r->internal;
     saved->method = r->method;
     saved->method_name = r->method_name;
     saved->request_body = r->request_body;
@@ -201,7 +205,8 @@ ngx_http_retry_with_patch(ngx_http_request_t *r,
     target = effect ? effect->target : ctx->view.target;
 
     if (target.len
-        && (target.len != r->unparsed_uri.len
+        && (ctx->is_obtaining
+            || target.len != r->unparsed_uri.len
             || ngx_memcmp(target.ptr, r->unparsed_uri.data, target.len) != 0))
     {
         ngx_http_retry_with_patch_target(r, ctx, target);
@@ -237,6 +242,22 @@ ngx_http_retry_with_patch_target(ngx_http_request_t *r,
         r->args.data = query + 1;
         r->args.len = end - r->args.data;
     }
+
+    if (!ctx->is_obtaining) {
+        return;
+    }
+
+    /* a dialect names a path of the origin's: it takes the place of all */
+
+    if (query == NULL) {
+        r->args.len = 0;
+    }
+
+    r->uri.data = r->unparsed_uri.data;
+    r->uri.len = (query ? query : end) - r->uri.data;
+    r->valid_location = 0;
+    r->quoted_uri = 0;
+    r->internal = 0;
 }
 
 
@@ -496,9 +517,9 @@ ngx_http_retry_with_patch_whole(ngx_http_request_t *r,
 
 
 /*
- * A proxy_pass with a path of its own puts it before every target: then a
- * fetch cannot be sent where the dialect says.  nginx shows that path to
- * nobody; the request line that it made does.
+ * A proxy_pass whose path is made of variables has it put in place of every
+ * target: then a fetch cannot be sent where the dialect says.  nginx shows
+ * that path to nobody; the request line that it made does.
  */
 
 ngx_uint_t
@@ -532,9 +553,9 @@ ngx_http_retry_with_went_astray(ngx_http_request_t *r,
 
     ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                   "RW0029: "
-                  "retry_with: \"proxy_pass\" has a path of its own where "
-                  "\"retry_with_answer\" (%V:%ui) is on: what a dialect "
-                  "fetches is not there",
+                  "retry_with: \"proxy_pass\" has a path of variables "
+                  "where \"retry_with_answer\" (%V:%ui) is on: what a "
+                  "dialect fetches is not there",
                   &ctx->conf->conf_file, ctx->conf->conf_line);
 
     return 1;
@@ -555,8 +576,12 @@ ngx_http_retry_with_restore(ngx_http_request_t *r,
 
     r->headers_in.headers = saved->headers;
     r->unparsed_uri = saved->unparsed_uri;
+    r->uri = saved->uri;
     r->args = saved->args;
     r->valid_unparsed_uri = saved->valid_unparsed_uri;
+    r->valid_location = saved->valid_location;
+    r->quoted_uri = saved->quoted_uri;
+    r->internal = saved->internal;
     r->method = saved->method;
     r->method_name = saved->method_name;
     r->request_body = saved->request_body;

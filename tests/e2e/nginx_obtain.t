@@ -60,6 +60,15 @@ server = nginx("""
         }
         location /path/ { proxy_pass http://origin/other/; }
         location /same/ { proxy_pass http://origin/same/; }
+        location /named/ { proxy_pass http://origin/x%%20y/; }
+        location /again/ {
+            error_page 418 = /named/$arg_to;
+            return 418;
+        }
+        location /variable/ {
+            set $path /other/;
+            proxy_pass http://origin$path;
+        }
         location /cached/ {
             retry_with_recall zone=m;
             proxy_cache cache;
@@ -121,13 +130,24 @@ is_((ask("/known/x").status, len(origin.requests)), (200, 1),
     "no second fetch")
 
 # --- a proxy_pass with a path of its own -------------------------------------
-for path in ("/path/x", "/same/x"):
-    got = ask(path)
-    is_(got.status, 403, path + ": what a dialect fetches is not there")
-    like(got.out, "token required$", path + ": the client gets the challenge")
-    is_([r for r in origin.requests if r.get("X-CSRF-Token") not in
-         (None, "Fetch")], [], path + ": and no other token is used")
-like(server.err, r'"proxy_pass" has a path of its own .*nginx.conf:\d+',
+for path, sent in (("/path/x?a=1", "/other/x?a=1"), ("/path/", "/other/"),
+                   ("/same/x", "/same/x"), ("/named/x", "/x%20y/x"),
+                   ("/again/?to=z", "/x%20y/z"),
+                   ("/path/%20z", "/other/%20z")):
+    got = ask(path, "-d", "some=body")
+    is_(got.status, 200, path + ": a dialect fetches from the origin's root")
+    is_([r.target for r in origin.requests], [sent, "/token?x=%2F", sent],
+        path + ": the request goes where proxy_pass says, before and after")
+    is_(origin.requests[2].body, b"some=body", path + ": with its body")
+is_((ask("/path/token?x=%2F").status, [r.target for r in origin.requests]),
+    (200, ["/other/token?x=%2F", "/token?x=%2F", "/other/token?x=%2F"]),
+    "where the last parts are the same")
+
+got = ask("/variable/x")
+is_(got.status, 403, "a path of variables: a fetch would not get there")
+like(got.out, "token required$", "the client gets the challenge")
+is_(len(origin.requests), 1, "and nothing is fetched from elsewhere")
+like(server.err, r'"proxy_pass" has a path of variables .*nginx.conf:\d+',
      "which the log says, with the place")
 
 # --- proxy_cache --------------------------------------------------------------
