@@ -8,6 +8,7 @@
 #include <launch/gate.h>
 
 #include <launch/check.h>
+#include <launch/problems.h>
 #include <launch/say.h>
 
 #include <retrywith/trust.h>
@@ -203,6 +204,7 @@ void rwith_gate_put_conf(const rwith_gate *gate, const rwith_instance *instance,
                             rwith_upstream_workers(gate->workers));
     rwith_conf_put_dollar(conf);
     rwith_gate_put_log(gate, conf);
+    rwith_problems_put_map(conf);
     if (!gate->forward_auth) {
         rwith_upstream_put_block(&gate->upstream, conf);
     }
@@ -219,9 +221,8 @@ void rwith_gate_put_conf(const rwith_gate *gate, const rwith_instance *instance,
         put_proxy(gate, conf);
     }
     rwith_conf_put(conf, "        }\n");
-    if (!gate->forward_auth) {
-        rwith_upstream_put_problems(&gate->upstream, "gate", conf);
-    }
+    rwith_problems_put(gate->forward_auth ? NULL : &gate->upstream, "gate",
+                       conf);
     rwith_conf_put(conf, "    }\n}\n");
 }
 

@@ -7,6 +7,7 @@
 #include <launch/relay.h>
 
 #include <launch/check.h>
+#include <launch/problems.h>
 #include <launch/say.h>
 
 #include <retrywith/trust.h>
@@ -287,6 +288,7 @@ void rwith_relay_put_conf(const rwith_relay *relay,
                             rwith_upstream_workers(relay->workers));
     rwith_conf_put_dollar(conf);
     put_log(relay, conf);
+    rwith_problems_put_map(conf);
     rwith_upstream_put_block(&relay->upstream, conf);
     rwith_conf_put(conf, "    server {\n");
     put_listen(relay, listener, conf);
@@ -298,6 +300,6 @@ void rwith_relay_put_conf(const rwith_relay *relay,
     put_answer(relay, listener, supply, conf);
     rwith_upstream_put_proxy(&relay->upstream, &proxying, conf);
     rwith_conf_put(conf, "        }\n");
-    rwith_upstream_put_problems(&relay->upstream, "relay", conf);
+    rwith_problems_put(&relay->upstream, "relay", conf);
     rwith_conf_put(conf, "    }\n}\n");
 }

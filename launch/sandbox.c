@@ -10,6 +10,7 @@
 #include <launch/conf.h>
 #include <launch/instance.h>
 #include <launch/listener.h>
+#include <launch/problems.h>
 #include <launch/say.h>
 
 #include <stdio.h>
@@ -31,6 +32,7 @@ static void put_conf(const rwith_sandbox_server *server,
     } else {
         rwith_conf_put(conf, "    access_log off;\n");
     }
+    rwith_problems_put_map(conf);
     rwith_conf_put(conf, "    server {\n");
     rwith_listener_put_conf(listener, server->listen_cert, server->listen_key,
                             conf);
@@ -38,10 +40,10 @@ static void put_conf(const rwith_sandbox_server *server,
                    "        client_max_body_size %u;\n"
                    "        location / {\n"
                    "            retry_with_sandbox on;\n"
-                   "        }\n"
-                   "    }\n"
-                   "}\n",
+                   "        }\n",
                    (unsigned long)server->max_body);
+    rwith_problems_put(NULL, "sandbox", conf);
+    rwith_conf_put(conf, "    }\n}\n");
 }
 
 static int check(const rwith_sandbox_server *server)

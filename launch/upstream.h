@@ -57,10 +57,6 @@ void rwith_upstream_put_block(const rwith_upstream *upstream, rwith_conf *conf);
 void rwith_upstream_put_proxy(const rwith_upstream *upstream,
                               const rwith_proxying *proxying, rwith_conf *conf);
 
-/* What nginx itself answers, as problem+json (RFC 9457), in server {}. */
-void rwith_upstream_put_problems(const rwith_upstream *upstream,
-                                 const char *word, rwith_conf *conf);
-
 /* Workers: as told, or one for each processor, within reason. */
 unsigned rwith_upstream_workers(uint64_t told);
 

@@ -172,7 +172,37 @@ like(server.ready, r"listening on https://", "TLS")
 got = curl("-sik", "--http2", "https://127.0.0.1:%d%s" % (server.port, ISSUES))
 like(got.out, r"^HTTP/2 449", "HTTP/2")
 ok(len(got.json["missing"]) == 2, "with a body")
+
+
+# --- what nginx itself answers -----------------------------------------------
+small = gate("--openapi", document, "--to", origin.url, "--max-body", "1k")
+asked = gate("--openapi", document, "--forward-auth")
+
+
+def problem(got, status, name):
+    head, _, body = got.partition("\r\n\r\n")
+    like(head, r"^HTTP/\S+ %d" % status, name + ": status")
+    like(head, r"(?im)^content-type: application/problem\+json\r?$",
+         name + ": type")
+    is_(json.loads(body)["status"], status, name + ": says so too")
+
+
+problem(curl("-si", "http://127.0.0.1:%d/" % server.port).out, 400,
+        "plain http to a TLS port")
+problem(curl("-sik", "--http2", "--path-as-is",
+             "https://127.0.0.1:%d/../x" % server.port).out, 400,
+        "above the root, HTTP/2")
 server.stop()
+problem(curl("-si", "-T", random_file("2k", 2048)[0], small.url + "/x").out,
+        413, "--max-body")
+for server in small, asked:
+    for sent, status in (("GET /..%2F HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+                         ("no line\r\n\r\n", 400),
+                         ("GET / HTTP/9.9\r\n\r\n", 505),
+                         ("GET /%s HTTP/1.1\r\n\r\n" % ("x" * 40000), 414)):
+        problem(raw(server.port, sent).decode(), status,
+                ("passing: " if server is small else "asked: ") + sent[:20])
+    server.stop()
 
 # --- reload ------------------------------------------------------------------
 live = write("live.rules", "GET /a: header X-Old\n", 0o644)
