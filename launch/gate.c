@@ -35,21 +35,6 @@ int rwith_gate_check_policy(const rwith_gate *gate)
     return 0;
 }
 
-/* nginx verifies names only, and what it says of that comes late. */
-static int check_verification(const rwith_gate *gate)
-{
-    char host[300];
-
-    if (!rwith_upstream_is_tls(&gate->upstream) || gate->upstream.is_insecure ||
-        !rwith_upstream_host(&gate->upstream, host, sizeof(host))) {
-        return 0;
-    }
-    rwith_say("the certificate of an address, '%s', cannot be verified here: "
-              "write the name that it is for in --to, or --insecure",
-              host);
-    return RWITH_LAUNCH_USAGE;
-}
-
 /* The path stands beside a variable in the configuration, unquoted. */
 static int check_prefix(const rwith_gate *gate)
 {
@@ -90,9 +75,6 @@ static int check_origin(rwith_gate *gate)
     int status = rwith_upstream_check(&gate->upstream, "gate");
     if (status == 0) {
         status = check_prefix(gate);
-    }
-    if (status == 0) {
-        status = check_verification(gate);
     }
     return status == 0 && !gate->print_config
                ? rwith_upstream_check_host(&gate->upstream)

@@ -191,8 +191,10 @@ static void put_tls(const rwith_upstream *upstream, rwith_conf *conf)
         rwith_conf_put(conf, "            proxy_ssl_verify off;\n");
     } else if (is_address) {
         /* nginx verifies names only; then the module does it. */
-        rwith_conf_put(conf, "            retry_with_verify_address %f;\n",
-                       upstream->authorities);
+        rwith_conf_put(conf,
+                       "            retry_with_origin %s;\n"
+                       "            retry_with_verify_address %f;\n",
+                       upstream->to, upstream->authorities);
     } else {
         rwith_conf_put(conf,
                        "            proxy_ssl_verify on;\n"

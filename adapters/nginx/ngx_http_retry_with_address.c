@@ -36,6 +36,14 @@ ngx_http_retry_with_verify_address(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
+    if (conf->target == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "RW0030: "
+                      "\"retry_with_verify_address\" needs to know the "
+                      "address: name it with \"retry_with_origin\"");
+        return NGX_CONF_ERROR;
+    }
+
     s = conf->target->origin.host;
 
     if (s.len > 2 && s.ptr[0] == '[') {

@@ -447,22 +447,13 @@ ngx_http_retry_with_create_loc_conf(ngx_conf_t *cf)
 
 static char *
 ngx_http_retry_with_check_location(ngx_conf_t *cf,
-    ngx_http_retry_with_loc_conf_t *conf)
+    ngx_http_retry_with_loc_conf_t *conf, ngx_uint_t no_buffering)
 {
-    size_t                         i;
-    ngx_uint_t                     no_buffering;
-    ngx_http_core_loc_conf_t      *clcf;
+    size_t                            i;
+    ngx_http_core_loc_conf_t         *clcf;
     ngx_http_retry_with_main_conf_t  *mcf;
-    ngx_http_retry_with_origin_t  *proxied;
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-
-    if (clcf->handler == NULL) {
-        return NGX_CONF_OK;
-    }
-
-    no_buffering = 0;
-    proxied = ngx_http_retry_with_proxied_origin(cf, &no_buffering);
 
     if (no_buffering) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
@@ -474,13 +465,6 @@ ngx_http_retry_with_check_location(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
-    conf->is_variable = (proxied == NULL);
-    conf->target = conf->rewrite ? conf->rewrite : proxied;
-
-    if (conf->origin) {
-        conf->target = conf->origin;
-    }
-
     if (conf->target == NULL) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "RW0025: "
@@ -489,12 +473,6 @@ ngx_http_retry_with_check_location(ngx_conf_t *cf,
                       "\"retry_with_origin\", or switch "
                       "\"retry_with_answer\" (%V:%ui) off there",
                       &clcf->name, &conf->conf_file, conf->conf_line);
-        return NGX_CONF_ERROR;
-    }
-
-    if (conf->verify_address.len
-        && ngx_http_retry_with_verify_address(cf, conf) != NGX_CONF_OK)
-    {
         return NGX_CONF_ERROR;
     }
 
@@ -522,6 +500,10 @@ ngx_http_retry_with_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 {
     ngx_http_retry_with_loc_conf_t *prev = parent;
     ngx_http_retry_with_loc_conf_t *conf = child;
+
+    ngx_uint_t                     no_buffering;
+    ngx_http_core_loc_conf_t      *clcf;
+    ngx_http_retry_with_origin_t  *proxied;
 
     if (conf->conf_file.len == 0) {
         conf->conf_file = prev->conf_file;
@@ -551,11 +533,35 @@ ngx_http_retry_with_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->rewrite, prev->rewrite, NULL);
     ngx_conf_merge_ptr_value(conf->origin, prev->origin, NULL);
 
-    if (!conf->answer) {
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->handler == NULL
+        || (!conf->answer && conf->verify_address.len == 0))
+    {
         return NGX_CONF_OK;
     }
 
-    return ngx_http_retry_with_check_location(cf, conf);
+    proxied = ngx_http_retry_with_proxied_origin(cf, &no_buffering);
+
+    conf->is_variable = (proxied == NULL);
+    conf->target = conf->rewrite ? conf->rewrite : proxied;
+
+    if (conf->origin) {
+        conf->target = conf->origin;
+    }
+
+    if (conf->answer
+        && ngx_http_retry_with_check_location(cf, conf, no_buffering)
+           != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->verify_address.len) {
+        return ngx_http_retry_with_verify_address(cf, conf);
+    }
+
+    return NGX_CONF_OK;
 }
 
 

@@ -121,29 +121,41 @@ run("openssl", "ca", "-batch", "-config", scratch + "/ca.cnf", "-selfsign",
     "-keyfile", expired[1], "-in", scratch + "/expired.csr", "-out",
     expired[0], "-startdate", "200101000000Z", "-enddate", "200201000000Z",
     "-notext")
+
+
+def stand_before(word, url, *args):
+    judges = ["--require", "GET /never: header X-A"] if word == "gate" else []
+    return retrywith_server(word, "--to", url, *judges, *args)
+
+
 for name, pair, trusts in (("good", good, True), ("wrong host", wrong, True),
                            ("expired", expired, True),
                            ("untrusted", good, False)):
     server = nginx("""server { listen 127.0.0.1:%%PORT%% ssl;
         ssl_certificate %s; ssl_certificate_key %s;
-        location / { return 200 "tls\\n"; } }""" % pair)
-    url = "https://localhost:%d" % server.port
+        location / { return 200 "tls $request_uri\\n"; } }""" % pair)
     trust = ["--cacert", pair[0]] if trusts else []
-    relay = relay_to(url, *trust)
-    got = curl("-si", relay.url + "/")
-    fetched = retrywith("fetch", "-sS", *trust, url + "/")
-    if name == "good":
-        is_((got.status, fetched.code), (200, 0), "TLS " + name)
-    else:
-        problem(got, 502, "TLS " + name)
-        is_(fetched.code, 60, "TLS %s, fetch: exit status 60" % name)
-    relay.stop()
-    relay = relay_to(url, "--insecure")
-    is_(curl("-si", relay.url + "/").status, 200,
-        "TLS %s: --insecure takes it" % name)
-    relay.stop()
-    is_(retrywith("fetch", "-sSk", url + "/").code, 0,
-        "TLS %s: fetch -k takes it" % name)
+    for host in ("localhost", "127.0.0.1"):
+        url = "https://%s:%d" % (host, server.port)
+        said = "TLS %s, %s" % (name, host)
+        for word in ("relay", "gate"):
+            front = stand_before(word, url + "/a", *trust)
+            got = curl("-si", front.url + "/")
+            if name == "good":
+                is_((got.status, got.out.endswith("tls /a/\n")), (200, True),
+                    "%s, %s" % (said, word))
+            else:
+                problem(got, 502, "%s, %s" % (said, word))
+            front.stop()
+            front = stand_before(word, url, "--insecure")
+            is_(curl("-si", front.url + "/").status, 200,
+                "%s, %s: --insecure takes it" % (said, word))
+            front.stop()
+        is_(retrywith("fetch", "-sS", *trust, url + "/").code,
+            0 if name == "good" else 60, said + ", fetch: exit status")
+        is_(retrywith("fetch", "-sSk", url + "/").code, 0,
+            said + ", fetch: -k takes it")
+    server.stop()
 
 # --- a worker killed in mid-body ---------------------------------------------
 def slowly(connection, request, origin):

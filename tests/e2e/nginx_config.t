@@ -55,6 +55,17 @@ check("an origin that is not known",
       r'origin behind location "/here" is not known.*retry_with_origin',
       location("retry_with_answer on; set $u http://127.0.0.1:1;"
                "proxy_pass $u;"))
+check("an address that is not known", r'needs to know the address',
+      location("proxy_pass $u; set $u https://127.0.0.1:1;"
+               "retry_with_verify_address %s;" % certificate()[0]))
+check("an address that is a name", r'"retrywith" is none',
+      location("proxy_pass https://retrywith; retry_with_verify_address %s;"
+               % certificate()[0],
+               "upstream retrywith { server 127.0.0.1:1; }"))
+accept("an address that is named", location(
+    "proxy_pass https://retrywith; retry_with_verify_address %s;"
+    "retry_with_origin https://127.0.0.1:1;" % certificate()[0],
+    "upstream retrywith { server 127.0.0.1:1; }"))
 accept("an origin that is named", location(
     "retry_with_answer on; set $u http://127.0.0.1:1; proxy_pass $u;"
     "retry_with_origin http://127.0.0.1:1;"))
