@@ -11,6 +11,7 @@
 
 static void *ngx_http_retry_with_alloc(size_t size, void *user);
 static void ngx_http_retry_with_free(void *ptr, void *user);
+static char *ngx_http_retry_with_octal(ngx_uint_t mode, char *buf);
 static ngx_int_t ngx_http_retry_with_resolve(ngx_conf_t *cf,
     ngx_str_t *name, rwith_supply *supply);
 
@@ -154,12 +155,31 @@ ngx_http_retry_with_read_file(ngx_conf_t *cf, ngx_str_t *name, size_t max,
 }
 
 
+/* nginx's own formats know no octal */
+
+static char *
+ngx_http_retry_with_octal(ngx_uint_t mode, char *buf)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < 4; i++) {
+        buf[i] = (char) ('0' + (mode >> (9 - 3 * i) & 7));
+    }
+
+    buf[4] = '\0';
+
+    return buf;
+}
+
+
 /* the rules of trust, 7: nobody else may have written, or read, values */
 
 static ngx_int_t
 ngx_http_retry_with_check_owner(ngx_conf_t *cf, ngx_str_t *name,
     ngx_file_info_t *fi, ngx_uint_t has_secrets)
 {
+    char  mode[sizeof("0000")];
+
     if (ngx_http_retry_with_inherited_fd(name) != NGX_ERROR) {
         return NGX_OK;
     }
@@ -176,9 +196,9 @@ ngx_http_retry_with_check_owner(ngx_conf_t *cf, ngx_str_t *name,
     if (fi->st_mode & (S_IWGRP|S_IWOTH)) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "RW0013: "
-                           "\"%V\" may be written by others (mode %04o): "
+                           "\"%V\" may be written by others (mode %s): "
                            "chmod go-w it", name,
-                           (ngx_uint_t) fi->st_mode & 07777);
+                           ngx_http_retry_with_octal(fi->st_mode, mode));
         return NGX_ERROR;
     }
 
@@ -186,8 +206,8 @@ ngx_http_retry_with_check_owner(ngx_conf_t *cf, ngx_str_t *name,
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "RW0014: "
                            "\"%V\" holds values and may be read by others "
-                           "(mode %04o): chmod 600 it", name,
-                           (ngx_uint_t) fi->st_mode & 07777);
+                           "(mode %s): chmod 600 it", name,
+                           ngx_http_retry_with_octal(fi->st_mode, mode));
         return NGX_ERROR;
     }
 

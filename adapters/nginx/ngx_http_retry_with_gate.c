@@ -18,6 +18,8 @@ static char *ngx_http_retry_with_body_limit(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 static char *ngx_http_retry_with_text(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static char *ngx_http_retry_with_cors(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 static ngx_int_t ngx_http_retry_with_missing_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_retry_with_substatus_variable(
@@ -101,7 +103,7 @@ static ngx_command_t  ngx_http_retry_with_gate_commands[] = {
 
     { ngx_string("retry_with_cors"),
       NGX_HTTP_RETRY_WITH_ANY|NGX_CONF_TAKE1,
-      ngx_http_retry_with_text,
+      ngx_http_retry_with_cors,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_retry_with_gate_conf_t, cors),
       NULL },
@@ -450,6 +452,33 @@ ngx_http_retry_with_text(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     *field = value[1];
 
     return NGX_CONF_OK;
+}
+
+
+/* a field with two origins in it is none to a browser */
+
+static char *
+ngx_http_retry_with_cors(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    u_char     *host;
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "*") != 0 && value[1].len) {
+
+        host = (u_char *) ngx_strstr(value[1].data, "://");
+
+        if (host == NULL
+            || host == value[1].data
+            || host[3] == '\0'
+            || host[3 + strcspn((char *) host + 3, "/?#, ")] != '\0')
+        {
+            return "wants one origin, as https://host:port, or *";
+        }
+    }
+
+    return ngx_http_retry_with_text(cf, cmd, conf);
 }
 
 

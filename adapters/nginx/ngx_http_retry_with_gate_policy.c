@@ -111,6 +111,14 @@ static void
 ngx_http_retry_with_log_problem(ngx_conf_t *cf, ngx_uint_t level,
     const rwith_openapi_problem *problem)
 {
+    /* a document that cannot be opened has no lines */
+
+    if (problem->diagnostic.line == 0) {
+        ngx_conf_log_error(level, cf, 0, "RW0112: %s: %s",
+                           problem->file, problem->diagnostic.text);
+        return;
+    }
+
     ngx_conf_log_error(level, cf, 0,
                        "RW0103: %s:%uz: %s, at \"%s\"",
                        problem->file, problem->diagnostic.line,

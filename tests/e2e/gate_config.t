@@ -93,6 +93,11 @@ for directive, pattern in (
         ("retry_with_body_limit x", "wants a size"),
         ("retry_with_body_limit 1k drop", 'wants "pass" or "refuse"'),
         ("retry_with_cors ''", "wants a value"),
+        ("retry_with_cors app.example", "wants one origin"),
+        ("retry_with_cors 'http://a, http://b'", "wants one origin"),
+        ("retry_with_cors http://a/", "wants one origin"),
+        ("retry_with_openapi /none/such",
+         r"RW0112: /none/such: No such file or directory"),
         ('retry_with_reason "a\nb"', "printable ASCII"),
         ("retry_with_reason a; retry_with_reason b", "duplicate")):
     check(directive.replace("\n", "\\n"), pattern + r".*nginx\.conf:\d+",

@@ -101,11 +101,16 @@ check("no supply file", r'"/nonesuch" failed \(2: .*nginx.conf:\d+',
 check("a folder", "is no regular file", with_supply("/"))
 check("a word too many", r"bad\.supply:2:\d+: ", with_supply(
     write("bad.supply", "origin http://a\n  header X-A valuable very-secret")))
-check("a literal for others to read", r"open\.supply.*chmod 600",
+check("a literal for others to read", r"open\.supply.*\(mode 0644\): chmod 600",
       with_supply(write("open.supply", "origin http://a\n"
                         "  header X-A value very-secret\n", 0o644)))
-check("writable by others", "chmod go-w", with_supply(
+check("a literal for the group to read", r"\(mode 0640\): chmod 600",
+      with_supply(write("group.supply", "origin http://a\n"
+                        "  header X-A value very-secret\n", 0o640)))
+check("writable by others", r"\(mode 0666\): chmod go-w", with_supply(
     write("write.supply", "origin http://a\n  header X-A env A\n", 0o666)))
+check("writable by the group", r"\(mode 0660\): chmod go-w", with_supply(
+    write("write.supply", "origin http://a\n  header X-A env A\n", 0o660)))
 accept("no literal: others may read", with_supply(
     write("env.supply", "origin http://a\n  header X-A env A_VALUE\n", 0o644)),
     env={"A_VALUE": "very-secret"})
