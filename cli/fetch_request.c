@@ -254,6 +254,8 @@ static int check(const rwith_fetch_settings *s)
 
     if (kinds > 1) {
         why = "--data, --form and --upload-file do not go together";
+    } else if (s->get && kinds > 0) {
+        why = "--get puts --data into the query, and sends no content";
     } else if (s->http1_1 && s->http2) {
         why = "--http1.1 and --http2 do not go together";
     } else if (s->output != NULL && s->remote_name) {

@@ -13,6 +13,7 @@ struct settings {
     rwith_gate gate;
     rwith_option_list documents, rules, requires;
     bool dry_run, output_json;
+    const char *color;
 };
 
 #define AT(member)      offsetof(struct settings, member)
@@ -98,6 +99,11 @@ static const rwith_option options[] = {
       AT(dry_run), 0 },
     { "output-json", 0, NULL, "Running", "0.1", "tell as JSON (--dry-run)",
       RWITH_OPTION_FLAG, AT(output_json), 0 },
+    { "verbose", 'v', NULL, "Running", "0.1", "tell how nginx is run",
+      RWITH_OPTION_FLAG, IN_GATE(is_verbose), 0 },
+    { "color", 0, "auto|always|never", "Running", "0.1",
+      "as with fetch; there is no colour here", RWITH_OPTION_CHOICE,
+      offsetof(struct settings, color), 0 },
 };
 
 static const rwith_option_table table = {

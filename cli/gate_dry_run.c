@@ -71,8 +71,12 @@ static void show_problem(const rwith_openapi_problem *problem, char *buf,
     rwith_trust_escape(rwith_slice_of(problem->file), file, sizeof(file));
     rwith_trust_escape(rwith_slice_of(problem->pointer), pointer,
                        sizeof(pointer));
-    snprintf(buf, buf_len, "%s:%zu: %s, at \"%s\"", file,
-             problem->diagnostic.line, problem->diagnostic.text, pointer);
+    if (problem->diagnostic.line == 0) { /* it could not be opened */
+        snprintf(buf, buf_len, "%s: %s", file, problem->diagnostic.text);
+    } else {
+        snprintf(buf, buf_len, "%s:%zu: %s, at \"%s\"", file,
+                 problem->diagnostic.line, problem->diagnostic.text, pointer);
+    }
 }
 
 static void warn(void *user, const rwith_openapi_problem *problem)

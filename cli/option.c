@@ -99,10 +99,12 @@ static void complain_unknown(const rwith_option_table *table, const char *word,
                              size_t word_len)
 {
     char name[WORD_MAX] = "";
+    const char *dashes = word_len == 1 ? "-" : "--";
     const char *best = NULL;
     unsigned least = 3;
 
-    if (word_len < sizeof(name)) {
+    /* A letter resembles every short word. */
+    if (word_len > 1 && word_len < sizeof(name)) {
         memcpy(name, word, word_len);
         for (size_t i = 0; i < table->count; i++) {
             unsigned distance =
@@ -122,8 +124,8 @@ static void complain_unknown(const rwith_option_table *table, const char *word,
     } else {
         rwith_complain("'%s%.*s' is no option of %s, "
                        "'retrywith %s --help' lists them",
-                       word_len == 1 ? "-" : "--", (int)word_len, word,
-                       table->command, table->command);
+                       dashes, (int)word_len, word, table->command,
+                       table->command);
     }
 }
 
@@ -237,10 +239,11 @@ static bool read_number(const char *text, uint64_t max, uint64_t *ret)
 static const struct number_kind {
     bool (*read)(const char *text, uint64_t max, uint64_t *ret);
     const char *expected;
+    unsigned unit; /* what a one of the text is in the member */
 } number_kinds[] = {
-    [RWITH_OPTION_NUMBER] = { read_number, "a whole number" },
-    [RWITH_OPTION_SECONDS] = { read_seconds, "seconds, as 5 or 2.5" },
-    [RWITH_OPTION_SIZE] = { read_size, "a size, as 65536, 64k or 10M" },
+    [RWITH_OPTION_NUMBER] = { read_number, "a whole number", 1 },
+    [RWITH_OPTION_SECONDS] = { read_seconds, "seconds, as 5 or 2.5,", 1000 },
+    [RWITH_OPTION_SIZE] = { read_size, "a size, as 65536, 64k or 10M,", 1 },
 };
 
 static bool store_number(const rwith_option *option, const char *value,
@@ -251,9 +254,14 @@ static bool store_number(const rwith_option *option, const char *value,
     uint64_t number;
 
     if (!kind->read(value, max, &number)) {
-        rwith_complain("'%s' is no value for --%s, %s%s is expected", value,
-                       option->name, kind->expected,
-                       option->max != 0 ? " within its limit" : "");
+        char most[40] = "";
+
+        if (option->max != 0) {
+            snprintf(most, sizeof(most), ", %llu at most",
+                     (unsigned long long)option->max / kind->unit);
+        }
+        rwith_complain("'%s' is no value for --%s, %s is expected%s", value,
+                       option->name, kind->expected, most);
         return false;
     }
     memcpy(member, &number, sizeof(number));

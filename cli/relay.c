@@ -13,6 +13,7 @@
 struct settings {
     rwith_relay relay;
     rwith_option_list names, dialects, gives, allow;
+    const char *color;
 };
 
 #define IN_RELAY(member) offsetof(struct settings, relay.member)
@@ -68,7 +69,7 @@ static const rwith_option options[] = {
       "'header X-Key=@file', 'query a=env:NAME'", RWITH_OPTION_LIST,
       offsetof(struct settings, gives), 0 },
     { "user", 'u', "NAME:PASSWORD", "What is given", "0.1",
-      "for Basic, when the origin asks for it", RWITH_OPTION_TEXT,
+      "sent by Basic, unless a client has its own", RWITH_OPTION_TEXT,
       IN_RELAY(user), 0 },
 
     { "dialect", 0, "FILE", "The exchange", "0.1",
@@ -95,6 +96,11 @@ static const rwith_option options[] = {
     { "print-config", 0, NULL, "Running", "0.1",
       "print nginx's configuration and leave", RWITH_OPTION_FLAG,
       IN_RELAY(print_config), 0 },
+    { "verbose", 'v', NULL, "Running", "0.1", "tell how nginx is run",
+      RWITH_OPTION_FLAG, IN_RELAY(is_verbose), 0 },
+    { "color", 0, "auto|always|never", "Running", "0.1",
+      "as with fetch; there is no colour here", RWITH_OPTION_CHOICE,
+      offsetof(struct settings, color), 0 },
 };
 
 static const rwith_option_table table = {

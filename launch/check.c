@@ -8,11 +8,35 @@
 #include <launch/say.h>
 
 #include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+/* A log is made when it is not there, if its folder lets us. */
+static bool can_be_written(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char folder[PATH_MAX] = ".";
+
+    if (access(path, F_OK) == 0) {
+        return access(path, W_OK) == 0;
+    }
+    if (errno != ENOENT) {
+        return false;
+    }
+    if (slash != NULL) {
+        snprintf(folder, sizeof(folder), "%.*s",
+                 slash == path ? 1 : (int)(slash - path), path);
+    }
+    return access(folder, W_OK | X_OK) == 0;
+}
+
 int rwith_check_file(const char *option, const char *path)
 {
+    bool is_log = strcmp(option, "--log") == 0;
+
     if (path == NULL) {
         return 0;
     }
@@ -22,11 +46,11 @@ int rwith_check_file(const char *option, const char *path)
                   option, path);
         return RWITH_LAUNCH_USAGE;
     }
-    /* A log is made when it is not there. */
-    if (strcmp(option, "--log") == 0 || access(path, R_OK) == 0) {
+    if (is_log ? can_be_written(path) : access(path, R_OK) == 0) {
         return 0;
     }
-    rwith_say("%s %s cannot be read: %s", option, path, strerror(errno));
+    rwith_say("%s %s cannot be %s: %s", option, path,
+              is_log ? "written" : "read", strerror(errno));
     return RWITH_LAUNCH_FILE;
 }
 

@@ -11,6 +11,9 @@
 #include <launch/problems.h>
 #include <launch/say.h>
 
+#include <retrywith/err.h>
+#include <retrywith/policy.h>
+#include <retrywith/rules.h>
 #include <retrywith/trust.h>
 
 #include <stdio.h>
@@ -91,9 +94,64 @@ static int check_files(const char *option, const rwith_strings *files)
     return status;
 }
 
+/* What stands on the command line is an error of the command line. */
+static int check_require(const char *rule)
+{
+    rwith_policy_builder *builder = NULL;
+    rwith_diagnostic diag;
+    int err = rwith_policy_builder_new(NULL, &builder);
+
+    if (err == RWITH_OK) {
+        err = rwith_rules_read(builder, rwith_slice_of(""),
+                               rwith_slice_of(rule), &diag);
+    }
+    rwith_policy_builder_free(builder);
+    if (err == RWITH_OK) {
+        return 0;
+    }
+    if (err != RWITH_EFILE) {
+        rwith_say("%s", rwith_err_text(err));
+        return RWITH_LAUNCH_LIMIT;
+    }
+    rwith_say("--require: column %zu: %s", diag.column, diag.text);
+    return RWITH_LAUNCH_USAGE;
+}
+
+/* The module says the same of its directive. */
+static int check_cors(const char *cors)
+{
+    const char *host = cors != NULL ? strstr(cors, "://") : NULL;
+    char shown[200];
+
+    if (cors == NULL || strcmp(cors, "*") == 0 ||
+        (host != NULL && host > cors && host[3] != '\0' &&
+         strpbrk(host + 3, "/?#, ") == NULL)) {
+        return 0;
+    }
+    rwith_trust_escape(rwith_slice_of(cors), shown, sizeof(shown));
+    rwith_say("'%s' is no value for --cors, one origin as https://host:port, "
+              "or *, is expected",
+              shown);
+    return RWITH_LAUNCH_USAGE;
+}
+
+static int check_words(const rwith_gate *gate)
+{
+    int status = check_cors(gate->cors);
+
+    for (size_t i = 0; status == 0 && i < gate->requires.count; i++) {
+        status = check_require(gate->requires.items[i]);
+    }
+    return status;
+}
+
 static int check(rwith_gate *gate)
 {
     int status = rwith_gate_check_policy(gate);
+
+    if (status == 0) {
+        status = check_words(gate);
+    }
 
     if (status == 0) {
         status = check_origin(gate);
@@ -220,6 +278,7 @@ static int run_nginx(const rwith_gate *gate, rwith_instance *instance,
         .listener = listener,
         .conf = &conf,
         .reads_files = true,
+        .is_verbose = gate->is_verbose,
         .handover_fd = -1,
     };
     int status = 0;

@@ -33,6 +33,7 @@ typedef struct rwith_gate {
     const char *log_format; /* "common", "json" or "w3c" */
     const char *module;
     bool print_config; /* instead of running */
+    bool is_verbose;   /* tell how nginx is run */
 } rwith_gate;
 
 /* Run it until it is told to end.  returns the exit status. */

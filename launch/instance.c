@@ -403,6 +403,10 @@ static void refresh(rwith_instance *instance, const rwith_instance_plan *plan,
     /* Asked, nginx reads its own files again too. */
     if (found == RWITH_REFRESH_NEW ||
         (is_asked && found == RWITH_REFRESH_SAME)) {
+        if (plan->is_verbose) {
+            rwith_say("RW0220: nginx reads its configuration again (%s)",
+                      is_asked ? "SIGHUP" : "a value has changed");
+        }
         kill(instance->pid, SIGHUP);
     }
 }
@@ -476,6 +480,12 @@ int rwith_instance_run(rwith_instance *instance,
 
     if (status == 0) {
         status = wait_until_ready(instance, plan, &signal_number);
+    }
+    if (status == 0 && plan->is_verbose) {
+        rwith_say("RW0221: %s runs as process %d, with %s; its files are in "
+                  "%s",
+                  instance->nginx, (int)instance->pid, instance->module,
+                  instance->folder.path);
     }
     if (status == 0) {
         instance->log.is_running = true;

@@ -50,6 +50,8 @@ typedef struct rwith_instance_plan {
     bool reads_files; /* of the user: when nginx does not start, one of them
                          is wrong */
 
+    bool is_verbose; /* tell how nginx is run, and what a SIGHUP came to */
+
     int handover_fd; /* nginx reads it too; -1: there is none */
 
     /* Look at the files and commands again; is_asked: by SIGHUP, else its

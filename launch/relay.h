@@ -33,6 +33,7 @@ typedef struct rwith_relay {
     rwith_strings gives;
     const char *user;  /* "name:password" for Basic; NULL: none */
     bool print_config; /* instead of running */
+    bool is_verbose;   /* tell how nginx is run */
 } rwith_relay;
 
 /* Run it until it is told to end.  returns the exit status. */

@@ -53,6 +53,7 @@ static int check_only(const rwith_relay *relay, rwith_dialects *set)
 {
     rwith_slice unknown = { NULL, 0 };
     char shown[200];
+    char known[1000] = "";
     int err =
         relay->only != NULL
             ? rwith_dialects_only(set, rwith_slice_of(relay->only), &unknown)
@@ -62,9 +63,16 @@ static int check_only(const rwith_relay *relay, rwith_dialects *set)
         return 0;
     }
     rwith_trust_escape(unknown, shown, sizeof(shown));
-    rwith_say("'%s' in --only is no dialect, 'retrywith fetch --help' tells "
-              "where they are listed",
-              shown);
+    for (size_t i = 0; i < rwith_dialects_count(set); i++) {
+        rwith_slice name = rwith_dialects_name(set, i);
+
+        if (strlen(known) + name.len + 3 < sizeof(known)) {
+            snprintf(known + strlen(known), sizeof(known) - strlen(known),
+                     "%s%.*s", i > 0 ? ", " : "", (int)name.len, name.ptr);
+        }
+    }
+    rwith_say("'%s' in --only is no dialect, these are known: %s", shown,
+              known);
     return RWITH_LAUNCH_USAGE;
 }
 
@@ -328,6 +336,7 @@ static int run_nginx(struct life *life, rwith_instance *instance,
         .scheme = relay->listen_cert != NULL ? "https" : "http",
         .listener = listener,
         .conf = &conf,
+        .is_verbose = relay->is_verbose,
         .refresh = refresh,
         .refresh_ms = RWITH_COMMAND_EVERY_MS,
         .handover_fd = life->handover.fd,

@@ -69,6 +69,7 @@ static int run(const rwith_sandbox_server *server, rwith_instance *instance,
         .scheme = server->listen_cert != NULL ? "https" : "http",
         .listener = listener,
         .conf = &conf,
+        .is_verbose = server->is_verbose,
         .handover_fd = -1,
     };
     int status = 0;

@@ -15,6 +15,7 @@ typedef struct rwith_sandbox_server {
     const char *log;   /* NULL: none */
     const char *module;
     bool print_config;
+    bool is_verbose;
 } rwith_sandbox_server;
 
 /* Run it until it is told to end.  returns the exit status. */

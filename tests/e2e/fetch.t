@@ -325,7 +325,7 @@ is_(got.out, "200 200 2\n", "-w")
 for args, code, text in (
         (["--suply", "x", "http://h/"], 101, "did you mean '--supply'"),
         (["--max-attempts", "x", "http://h/"], 101, "whole number"),
-        (["--max-attempts", "99", "http://h/"], 101, "limit"),
+        (["--max-attempts", "99", "http://h/"], 101, "16 at most"),
         (["--auth", "magic", "http://h/"], 101, "one of basic"),
         ([], 101, "missing"),
         (["http://h/", "http://i/"], 101, "too many"),

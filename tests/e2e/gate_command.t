@@ -80,7 +80,7 @@ for args, code, pattern in (
          "pass|refuse"),
         (("--openapi", document, "--to", origin.url, "--listen-cert", "x"),
          101, "of no use without"),
-        (("--require", "nonsense", "--to", origin.url), 102, "column")):
+        (("--require", "nonsense", "--to", origin.url), 101, "column")):
     got = retrywith("gate", "--listen", "127.0.0.1:0", *args)
     is_(got.code, code, "exit status: " + pattern)
     ok(pattern in got.err and got.err.startswith("retrywith: "),
@@ -204,7 +204,9 @@ for server in small, asked:
 
 # --- reload ------------------------------------------------------------------
 live = write("live.rules", "GET /a: header X-Old\n", 0o644)
-server = gate("--rules", live, "--to", origin.url)
+server = gate("--rules", live, "--to", origin.url, "-v", "--color=never")
+like(server.err, r"RW0221: \S+ runs as process \d+, with \S+module\.so; "
+     r"its files are in /", "--verbose tells how nginx is run")
 
 
 def wanted():
@@ -219,6 +221,8 @@ server.signal(signal.SIGHUP)
 wait_for(lambda: workers_of(server) and
          not set(before) & set(workers_of(server)), "the new workers")
 is_(wanted(), ["X-New"], "SIGHUP reads the rules again")
+like(server.err, r"RW0220: nginx reads its configuration again \(SIGHUP\)",
+     "which --verbose tells")
 write("live.rules", "nonsense\n", 0o644)
 server.signal(signal.SIGHUP)
 wait_for(lambda: "live.rules:1:" in server.err, "the sentence")
