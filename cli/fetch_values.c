@@ -248,7 +248,7 @@ bool rwith_fetch_on_need(void *user, const rwith_need *needs, size_t count,
                 ask_for(f, need, origin);
             }
         } else if (rwith_values_fill(&f->values, need->entry,
-                                     (uint64_t)now.tv_sec * 1000 + 1,
+                                     (uint64_t)now.tv_sec * 1000 + 1, NULL,
                                      &problem) != RWITH_OK) {
             rwith_complain("%s", problem.text);
         }

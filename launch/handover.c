@@ -117,26 +117,29 @@ static void put_entry(struct text *text, const rwith_supply_entry *entry,
     text_puts(text, entry->send_always ? " send always\n" : "\n");
 }
 
-char *rwith_handover_text(const rwith_supply *supply, size_t *ret_len,
-                          size_t *ret_left_out)
+bool rwith_handover_takes(const rwith_supply *supply, size_t id)
+{
+    rwith_slice value;
+
+    return fits_in_line(rwith_supply_at(supply, id)->name) &&
+           (!rwith_supply_value(supply, id, &value) || fits_in_line(value));
+}
+
+char *rwith_handover_text(const rwith_supply *supply, size_t *ret_len)
 {
     struct text text = { 0 };
 
-    *ret_left_out = 0;
     text_puts(&text, "# values, in memory\n");
     for (size_t id = 0; id < rwith_supply_count(supply); id++) {
         const rwith_supply_entry *entry = rwith_supply_at(supply, id);
         rwith_slice value = { NULL, 0 };
 
-        if (!rwith_supply_value(supply, id, &value) &&
-            entry->kind != RWITH_SUPPLY_NONE) {
-            continue;
+        bool has_value = rwith_supply_value(supply, id, &value);
+
+        if ((has_value || entry->kind == RWITH_SUPPLY_NONE) &&
+            rwith_handover_takes(supply, id)) {
+            put_entry(&text, entry, value);
         }
-        if (!fits_in_line(value) || !fits_in_line(entry->name)) {
-            (*ret_left_out)++;
-            continue;
-        }
-        put_entry(&text, entry, value);
     }
     *ret_len = text.len;
     return text.bytes;
@@ -181,19 +184,12 @@ int rwith_handover_put(rwith_handover *handover, const rwith_supply *supply,
                        bool *ret_is_new)
 {
     size_t len;
-    size_t left_out;
     int status = 0;
-    char *text = rwith_handover_text(supply, &len, &left_out);
+    char *text = rwith_handover_text(supply, &len);
 
     if (text == NULL) {
         rwith_say("RW0206: out of memory");
         return RWITH_LAUNCH_LIMIT;
-    }
-    if (left_out > 0) {
-        rwith_say(
-            "RW0207: %zu values have line breaks and are not used: a relay "
-            "gives values of one line",
-            left_out);
     }
     if (len > RWITH_SUPPLY_FILE_MAX) {
         rwith_say("RW0208: the values are larger than 1 MiB together");

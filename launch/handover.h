@@ -30,12 +30,14 @@ int rwith_handover_put(rwith_handover *handover, const rwith_supply *supply,
 
 void rwith_handover_close(rwith_handover *handover);
 
+/* Can the entry stand in a line, if it has a value?  One that cannot is left
+ * out. */
+bool rwith_handover_takes(const rwith_supply *supply, size_t id);
+
 /*
  * The text of such a file; its final NUL is not counted.  NULL: no memory.
- * The caller wipes and frees it.  ret_left_out: entries whose value cannot
- * stand in a line.
+ * The caller wipes and frees it.
  */
-char *rwith_handover_text(const rwith_supply *supply, size_t *ret_len,
-                          size_t *ret_left_out);
+char *rwith_handover_text(const rwith_supply *supply, size_t *ret_len);
 
 #endif

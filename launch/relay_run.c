@@ -149,8 +149,10 @@ static int give_user(rwith_supply *supply, const rwith_relay *relay)
     return err == RWITH_OK ? 0 : say_problem(err, NULL);
 }
 
-/* What the files and the command line say; no value is fetched yet. */
-static int read_supply(const rwith_relay *relay, rwith_supply *supply)
+/* What the files and the command line say; no value is fetched yet.
+ * ret_from_file: so many of the entries are the file's. */
+static int read_supply(const rwith_relay *relay, rwith_supply *supply,
+                       size_t *ret_from_file)
 {
     rwith_problem problem;
     int status = 0;
@@ -162,7 +164,7 @@ static int read_supply(const rwith_relay *relay, rwith_supply *supply)
             return say_problem(err, &problem);
         }
     }
-    size_t first = rwith_supply_count(supply);
+    size_t first = *ret_from_file = rwith_supply_count(supply);
     for (size_t i = 0; status == 0 && i < relay->gives.count; i++) {
         status = give_line(supply, relay, relay->gives.items[i]);
     }
@@ -207,7 +209,24 @@ static bool keep_command(const struct life *life, rwith_supply *supply,
            rwith_supply_fill(supply, id, value) == RWITH_OK;
 }
 
-static int fill(const struct life *life, rwith_supply *supply,
+/* Members of a body are never given here: a body passes as it is. */
+static int check_lines(const rwith_supply *supply, size_t id, const char *where,
+                       rwith_problem *reterr)
+{
+    const rwith_supply_entry *entry = rwith_supply_at(supply, id);
+
+    if (entry->in == RWITH_IN_BODY || rwith_handover_takes(supply, id)) {
+        return RWITH_OK;
+    }
+    rwith_values_problem(entry, where,
+                         "the value has line breaks, a relay gives values of "
+                         "one line",
+                         reterr);
+    return RWITH_EFILE;
+}
+
+/* What is for another origin is nobody's here, and is not looked for. */
+static int fill(const struct life *life, rwith_supply *supply, size_t from_file,
                 bool *ret_has_run)
 {
     rwith_values values = { 0 };
@@ -218,10 +237,19 @@ static int fill(const struct life *life, rwith_supply *supply,
     *ret_has_run = false;
     for (size_t id = 0; err == RWITH_OK && id < rwith_supply_count(supply);
          id++) {
+        const rwith_supply_entry *entry = rwith_supply_at(supply, id);
+        const char *where = id < from_file ? life->relay->supply : "--give";
+
+        if (!rwith_origin_equal(&entry->origin,
+                                &life->relay->upstream.origin)) {
+            continue;
+        }
         if (!keep_command(life, supply, id, now_ms)) {
-            *ret_has_run = *ret_has_run || rwith_supply_at(supply, id)->kind ==
-                                               RWITH_SUPPLY_COMMAND;
-            err = rwith_values_fill(&values, id, now_ms, &problem);
+            *ret_has_run = *ret_has_run || entry->kind == RWITH_SUPPLY_COMMAND;
+            err = rwith_values_fill(&values, id, now_ms, where, &problem);
+        }
+        if (err == RWITH_OK) {
+            err = check_lines(supply, id, where, &problem);
         }
     }
     rwith_values_free(&values);
@@ -244,6 +272,7 @@ static bool changes_by_itself(const rwith_supply *supply)
 static int load(struct life *life, bool *ret_is_new)
 {
     rwith_supply *supply = NULL;
+    size_t from_file = 0;
     bool has_run;
     int status = RWITH_LAUNCH_LIMIT;
 
@@ -252,9 +281,9 @@ static int load(struct life *life, bool *ret_is_new)
         rwith_say("out of memory");
         return status;
     }
-    status = read_supply(life->relay, supply);
+    status = read_supply(life->relay, supply, &from_file);
     if (status == 0) {
-        status = fill(life, supply, &has_run);
+        status = fill(life, supply, from_file, &has_run);
     }
     if (status == 0) {
         status = rwith_handover_put(&life->handover, supply, ret_is_new);

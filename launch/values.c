@@ -30,11 +30,28 @@ static void problem_of(rwith_problem *problem, const char *path,
     }
 }
 
+void rwith_values_problem(const rwith_supply_entry *entry, const char *where,
+                          const char *text, rwith_problem *ret)
+{
+    const char *place = entry->in == RWITH_IN_AUTHORIZATION
+                            ? "auth"
+                            : rwith_place_word(entry->in);
+    char line[24] = "";
+
+    if (where != NULL && entry->line > 0) {
+        snprintf(line, sizeof(line), ":%zu", entry->line);
+    }
+    rwith_problem_set(ret, "%s%s%s%s %.*s: %s", where != NULL ? where : "",
+                      line, where != NULL ? ": " : "", place,
+                      (int)entry->name.len, entry->name.ptr, text);
+}
+
 int rwith_values_check(const rwith_supply *supply, size_t first,
                        const char *where, rwith_problem *reterr)
 {
     for (size_t id = first; id < rwith_supply_count(supply); id++) {
         const rwith_supply_entry *entry = rwith_supply_at(supply, id);
+        rwith_problem problem;
         char *path;
 
         if (entry->kind != RWITH_SUPPLY_COMMAND || entry->source_count == 0) {
@@ -42,19 +59,19 @@ int rwith_values_check(const rwith_supply *supply, size_t first,
         }
         path = rwith_command_find(entry->source[0]);
         if (path == NULL) {
-            rwith_problem_set(reterr,
-                              "%s:%zu: the command '%.*s' is not found, "
-                              "give an absolute path or one on PATH",
-                              where, entry->line, (int)entry->source[0].len,
-                              entry->source[0].ptr);
+            rwith_problem_set(&problem,
+                              "the command '%.*s' is not found, give an "
+                              "absolute path or one on PATH",
+                              (int)entry->source[0].len, entry->source[0].ptr);
+            rwith_values_problem(entry, where, problem.text, reterr);
             return RWITH_EFILE;
         }
         free(path);
         if (geteuid() == 0) {
-            rwith_problem_set(reterr,
-                              "%s:%zu: commands are never run as root, "
-                              "start retrywith as an ordinary user",
-                              where, entry->line);
+            rwith_values_problem(entry, where,
+                                 "commands are never run as root, start "
+                                 "retrywith as an ordinary user",
+                                 reterr);
             return RWITH_EFILE;
         }
     }
@@ -140,16 +157,27 @@ void rwith_values_free(rwith_values *values)
     *values = (rwith_values){ NULL, NULL, 0 };
 }
 
+/* What a value there must be like. */
+static const char *wanted_value(const rwith_supply_entry *entry)
+{
+    if (entry->auth == RWITH_AUTH_BASIC || entry->auth == RWITH_AUTH_DIGEST) {
+        return "it must be user:password, one line without control bytes";
+    }
+    return entry->in == RWITH_IN_COOKIE
+               ? "it must be one line without control bytes and semicolons"
+               : "it must be one line without control bytes";
+}
+
 static int value_put(rwith_values *values, size_t id, const char *what,
                      rwith_slice value, rwith_problem *reterr)
 {
     int err = rwith_supply_fill(values->supply, id, value);
 
     if (err != RWITH_OK) {
-        rwith_problem_set(reterr,
-                          "the value of %s is not used, %s, "
-                          "look at what it holds",
-                          what, rwith_err_text(err));
+        rwith_problem_set(reterr, "the value of %s cannot be sent, %s", what,
+                          err == RWITH_ESYNTAX ? wanted_value(rwith_supply_at(
+                                                     values->supply, id))
+                                               : rwith_err_text(err));
     }
     return err == RWITH_ENOMEM ? err : err != RWITH_OK ? RWITH_EFILE : err;
 }
@@ -221,8 +249,8 @@ static int value_from_command(rwith_values *values, size_t id,
     return err;
 }
 
-int rwith_values_fill(rwith_values *values, size_t id, uint64_t now_ms,
-                      rwith_problem *reterr)
+static int value_bring(rwith_values *values, size_t id, uint64_t now_ms,
+                       rwith_problem *reterr)
 {
     const rwith_supply_entry *entry = rwith_supply_at(values->supply, id);
     struct rwith_values_entry *state;
@@ -256,4 +284,17 @@ int rwith_values_fill(rwith_values *values, size_t id, uint64_t now_ms,
     default:
         return value_from_command(values, id, entry, reterr);
     }
+}
+
+int rwith_values_fill(rwith_values *values, size_t id, uint64_t now_ms,
+                      const char *where, rwith_problem *reterr)
+{
+    rwith_problem problem = { "out of memory" };
+    int err = value_bring(values, id, now_ms, &problem);
+
+    if (err != RWITH_OK) {
+        rwith_values_problem(rwith_supply_at(values->supply, id), where,
+                             problem.text, reterr);
+    }
+    return err;
 }

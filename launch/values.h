@@ -50,10 +50,17 @@ void rwith_values_free(rwith_values *values);
  * nothing to bring.
  *
  * @param now_ms  a clock that never runs backwards, from 1 on
+ * @param where   the file that the entry stands in, for the problem; NULL: it
+ *                is not known
  * @return #RWITH_OK, #RWITH_EFILE (with a problem that holds no secret),
  *         #RWITH_ENOMEM
  */
 int rwith_values_fill(rwith_values *values, size_t id, uint64_t now_ms,
-                      rwith_problem *reterr);
+                      const char *where, rwith_problem *reterr);
+
+/** Say of an entry what is wrong with its value: "FILE:LINE: header X-Key:
+ * text". */
+void rwith_values_problem(const rwith_supply_entry *entry, const char *where,
+                          const char *text, rwith_problem *ret);
 
 #endif

@@ -450,8 +450,11 @@ ngx_http_retry_with_resolve(ngx_conf_t *cf, ngx_str_t *name,
 
         if (rc != RWITH_OK) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "RW0020: %V:%uz: the value is %s",
-                               name, entry->line, rwith_err_text(rc));
+                               "RW0020: %V:%uz: the value is %s%s",
+                               name, entry->line, rwith_err_text(rc),
+                               rc == RWITH_ESYNTAX
+                               ? ": one line without control bytes is "
+                                 "expected" : "");
             return NGX_ERROR;
         }
     }

@@ -302,4 +302,39 @@ for name, args, status, says in ROWS:
     ok(got.err.startswith("retrywith: ") and says in got.err, name + ": said",
        got.err)
     is_(got.err.count("\n"), 1, name + ": in one sentence")
+
+# --- values that a relay cannot give -----------------------------------------
+write("lines", "very-secret\nmore\n")
+PLACES = [("header X-A", "cannot be sent, it must be one line"),
+          ("cookie sid", "cannot be sent, it must be one line"),
+          ("auth basic", "cannot be sent, it must be user:password"),
+          ("query q", "has line breaks, a relay gives values of one line")]
+for place, says in PLACES:
+    lines = write("lines.supply", "origin %s\n    %s file %s/lines\n"
+                  % (box.url, place, scratch))
+    got = retrywith("relay", "--listen", "127.0.0.1:0", "--to", box.url,
+                    "--supply", lines, timeout=20)
+    is_(got.code, 102, place + ", two lines: exit status 102")
+    like(got.err, r"(?i)^retrywith: %s:2: %s: the value .*%s" %
+         (lines, place, says), place + ", two lines: said with its place")
+    unlike(got.err, "very-secret|more", place + ", two lines: but no value")
+got = retrywith("relay", "--listen", "127.0.0.1:0", "--to", box.url, "--give",
+                "query q=@%s/lines" % scratch, timeout=20)
+like(got.err, "^retrywith: --give: query q: the value has line breaks",
+     "--give, two lines")
+got = retrywith("fetch", "-sS", box.url + "/retrywith/x", "--give",
+                "header X-Custom-Auth=@%s/lines" % scratch, timeout=20)
+like(got.err, "retrywith: header X-Custom-Auth: the value .* must be one line",
+     "fetch: a field of two lines")
+others = write("others.supply", """origin %s
+    body /text file %s/lines
+    header X-Custom-Auth value mine
+origin https://elsewhere.example
+    header X-A env NOBODY_HAS_THIS
+    query q file %s/lines
+""" % (box.url, scratch, scratch))
+front = retrywith_server("relay", "--to", box.url, "--supply", others)
+is_(fields(curl("-s", front.url + "/retrywith/x"))["x-custom-auth"], "mine",
+    "members of bodies, and what is for other origins, do not stop a relay")
+front.stop()
 done()

@@ -52,10 +52,8 @@ static void test_round_trip(void)
     rwith_supply *copy = NULL;
     rwith_diagnostic diag = { 0 };
     size_t len = 0;
-    size_t left_out = 0;
-    char *text = rwith_handover_text(supply, &len, &left_out);
+    char *text = rwith_handover_text(supply, &len);
 
-    is_int((long long)left_out, 0, "all values can stand in a line");
     if (rwith_supply_new(NULL, &copy) != RWITH_OK) {
         abort();
     }
@@ -88,14 +86,13 @@ static void test_sources(void)
                                "    auth negotiate\n";
     rwith_supply *supply = NULL;
     size_t len = 0;
-    size_t left_out = 0;
 
     if (rwith_supply_new(NULL, &supply) != RWITH_OK ||
         rwith_supply_read(supply, rwith_slice_of(file), NULL, NULL) !=
             RWITH_OK) {
         abort();
     }
-    char *text = rwith_handover_text(supply, &len, &left_out);
+    char *text = rwith_handover_text(supply, &len);
     is_str((rwith_slice){ text, len },
            "# values, in memory\n"
            "origin http://a.example:80\n"
@@ -105,6 +102,40 @@ static void test_sources(void)
            "what has no value yet is not there; what needs none is");
     free(text);
     rwith_supply_free(supply);
+}
+
+static void test_lines(void)
+{
+    static const struct {
+        const char *name;
+        const char *bytes;
+        size_t len;
+        bool is_taken;
+    } cases[] = {
+        { "one line", "a b", 3, true }, { "empty", "", 0, true },
+        { "LF", "a\nb", 3, false },     { "LF at the end", "a\n", 2, false },
+        { "CR", "a\rb", 3, false },     { "NUL", "a\0b", 3, false },
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        rwith_supply *supply = NULL;
+        size_t len = 0;
+
+        if (rwith_supply_new(NULL, &supply) != RWITH_OK) {
+            abort();
+        }
+        is_int(rwith_supply_give(supply, &origin, RWITH_IN_QUERY,
+                                 RWITH_LIT("q"),
+                                 (rwith_slice){ cases[i].bytes, cases[i].len }),
+               RWITH_OK, cases[i].name);
+        ok(rwith_handover_takes(supply, 0) == cases[i].is_taken,
+           "%s: can stand in a line?", cases[i].name);
+        char *text = rwith_handover_text(supply, &len);
+        ok((strstr(text, "query") != NULL) == cases[i].is_taken,
+           "%s: is in the text?", cases[i].name);
+        free(text);
+        rwith_supply_free(supply);
+    }
 }
 
 static void test_memory(void)
@@ -133,6 +164,7 @@ int main(int argc, char **argv)
     tap_start(argc, argv);
     test_round_trip();
     test_sources();
+    test_lines();
     test_memory();
     return tap_done();
 }
