@@ -125,6 +125,35 @@ accept("bodies of forward authentication", location(
     'retry_with_forward_auth on; retry_with_require "POST /a: body /b";'),
     r"\[warn\].*sees no body: what 1 operations need.*nginx\.conf:\d+")
 
+# --- redirects inside nginx ----------------------------------------------------
+os.makedirs(scratch + "/www/other")
+os.makedirs(scratch + "/www/same")
+for folder in ("other", "same"):
+    write("www/%s/index.html" % folder, folder, 0o644)
+for path in (scratch, scratch + "/www", scratch + "/www/other",
+             scratch + "/www/same"):
+    os.chmod(path, 0o755)
+server = nginx("""server { listen 127.0.0.1:%%PORT%%; root %s/www; index index.html;
+    retry_with_require "GET /other/: header X-Outer";
+    retry_with_require "GET /same/: header X-Outer";
+    retry_with_require "GET /same/index.html: header X-Inner";
+    location = /other/index.html {
+        retry_with_require "GET /other/index.html: header X-Inner"; } }"""
+               % scratch, module=True)
+for path, fields, wants in (
+        ("/other/", [], "X-Outer"), ("/other/", ["X-Outer: 1"], "X-Inner"),
+        ("/other/", ["X-Inner: 1"], "X-Outer"),
+        ("/other/", ["X-Outer: 1", "X-Inner: 1"], None),
+        ("/same/", [], "X-Outer"), ("/same/", ["X-Outer: 1"], None),
+        ("/same/index.html", ["X-Outer: 1"], "X-Inner")):
+    got = curl("-si", *[word for field in fields for word in ("-H", field)],
+               server.url + path)
+    is_((got.status, re.findall(r"Required-Header: (\S+)\r", got.out)),
+        (449, [wants]) if wants else (200, []),
+        "%s with %s: %s" % (path, ", ".join(fields) or "nothing",
+                            wants or "complete"))
+server.stop()
+
 # --- reload --------------------------------------------------------------------
 live = document("live.json", {"/a": operation("X-Old")})
 server = nginx("server { listen 127.0.0.1:%%PORT%%; location / {"

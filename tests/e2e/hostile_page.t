@@ -90,6 +90,16 @@ for name, head, method, target, status, reaches in ROWS:
     unlike(got, "secret data", name + ": no secret data")
     unlike(got, SECRET, name + ": the value is not shown")
 
+# Who is refused is not asked for a body first.
+for field, status in (("Host: evil.example", 421),
+                      ("Host: 127.0.0.1:%d\r\nAuthorization: NTLM x" % port,
+                       501)):
+    got = raw(port, "POST / HTTP/1.1\r\n%s\r\nExpect: 100-continue\r\n"
+              "Content-Length: 5\r\n\r\n" % field,
+              until=b"\r\n\r\n").decode("latin-1")
+    like(got, r"^HTTP/1\.1 %d " % status,
+         "%d to a client that waits for 100: at once" % status)
+
 got = raw(port, "GET / HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nOrigin: "
           "http://127.0.0.1:%d\r\nConnection: close\r\n\r\n" % (port, port))
 like(got.decode("latin-1"), r"^HTTP/1.1 200", "our own Origin is ours")

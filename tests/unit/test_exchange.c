@@ -26,6 +26,7 @@ struct scenario {
     rwith_field held[FIELDS_MAX];       /* of the last response */
     rwith_slice copies[2 * FIELDS_MAX]; /* its bytes, exact */
     size_t copy_count;
+    uint64_t scope_key; /* of the last obtain */
 };
 
 static bool get_bool(yajl_val object, const char *key, bool otherwise)
@@ -208,6 +209,20 @@ static void check_needs(struct scenario *s, yajl_val step)
     check_strings(s, step, "needs", lines, s->effect->need_count);
 }
 
+/* Does this obtain wait for the one before, or is it another client's? */
+static void check_scope(struct scenario *s, yajl_val step)
+{
+    const char *scope = vector_string(step, "scope");
+    bool is_same = s->effect->scope_key == s->scope_key;
+
+    if (scope != NULL) {
+        check(s, is_same == (strcmp(scope, "same") == 0), scope);
+    }
+    if (s->effect->kind == RWITH_EFFECT_OBTAIN) {
+        s->scope_key = s->effect->scope_key;
+    }
+}
+
 static void check_effect(struct scenario *s, yajl_val step, int err)
 {
     static const char *const words[] = { "SEND", "READ",    "NEED", "OBTAIN",
@@ -237,6 +252,7 @@ static void check_effect(struct scenario *s, yajl_val step, int err)
     check_number(s, step, "attempt", s->effect->attempt);
     check_number(s, step, "wait", (long long)s->effect->wait_ms);
     check_number(s, step, "auth", s->effect->driver_auth);
+    check_scope(s, step);
     if (s->effect->kind == RWITH_EFFECT_DELIVER) {
         bool has = rwith_exchange_has_learned(s->x);
         unsigned learned = rwith_exchange_settle(s->x, 0);
