@@ -418,7 +418,8 @@ static int on_start(rwith_exchange *x, const struct event *ev)
     x->epoch_s = ev->epoch_s;
     x->is_echo_own = rwith__item_is_own(&x->req, RWITH_IN_HEADER,
                                         RWITH_LIT("Ms-Echo-Reply"), &own);
-    err = x->options.is_sent ? RWITH_OK : rwith__item_add_always(x);
+    err = x->options.is_sent ? rwith__item_add_opened(x)
+                             : rwith__item_add_always(x);
     if (err == RWITH_OK && !x->options.is_sent) {
         err = rwith__item_add_recalled(x, ev->epoch_s, &ignored);
     }

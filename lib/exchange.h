@@ -164,6 +164,9 @@ int rwith__item_add_always(rwith_exchange *x);
 int rwith__item_add_recalled(rwith_exchange *x, uint64_t now_s,
                              unsigned *ret_new);
 
+/* Of a request that was sent before: what its opening added. */
+int rwith__item_add_opened(rwith_exchange *x);
+
 /* After NEED before the first send: those of the values that came. */
 int rwith__item_add_needed(rwith_exchange *x);
 
@@ -175,8 +178,9 @@ int rwith__item_take_cookies(rwith_exchange *x, const rwith_response *resp);
  * for Basic and Bearer, else as it is.
  * @return #RWITH_OK, #RWITH_ENOMEM
  */
-int rwith__item_value_of(rwith_exchange *x, const rwith_supply_entry *entry,
-                         rwith_slice value, rwith_slice *ret);
+int rwith__item_value_of(struct rwith__arena *arena,
+                         const rwith_supply_entry *entry, rwith_slice value,
+                         rwith_slice *ret);
 
 /* Can this adapter do that? */
 bool rwith__item_can_authenticate(const rwith_exchange *x, rwith_auth auth);

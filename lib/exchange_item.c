@@ -11,6 +11,7 @@
 #include <retrywith/trust.h>
 
 #include "lib/cookie.h"
+#include "lib/opening.h"
 #include "lib/supply.h"
 
 #define ROOM_FIRST 8
@@ -195,8 +196,9 @@ bool rwith__item_can_authenticate(const rwith_exchange *x, rwith_auth auth)
             (x->options.driver_auth & 1u << auth) != 0);
 }
 
-int rwith__item_value_of(rwith_exchange *x, const rwith_supply_entry *entry,
-                         rwith_slice value, rwith_slice *ret)
+int rwith__item_value_of(struct rwith__arena *arena,
+                         const rwith_supply_entry *entry, rwith_slice value,
+                         rwith_slice *ret)
 {
     bool is_basic = entry->auth == RWITH_AUTH_BASIC;
     rwith_slice scheme = is_basic ? RWITH_LIT("Basic ") : RWITH_LIT("Bearer ");
@@ -206,7 +208,7 @@ int rwith__item_value_of(rwith_exchange *x, const rwith_supply_entry *entry,
         *ret = value;
         return RWITH_OK;
     }
-    text = rwith__arena_alloc(&x->arena, scheme.len + 4 * (value.len / 3 + 1));
+    text = rwith__arena_alloc(arena, scheme.len + 4 * (value.len / 3 + 1));
     if (text == NULL) {
         return RWITH_ENOMEM;
     }
@@ -289,7 +291,7 @@ static int entry_add(rwith_exchange *x, size_t id, enum rwith__why why)
         }
         return err;
     }
-    err = rwith__item_value_of(x, entry, value, &item.value);
+    err = rwith__item_value_of(&x->arena, entry, value, &item.value);
     return err == RWITH_OK ? rwith__item_set(x, &item) : err;
 }
 
@@ -310,6 +312,34 @@ int rwith__item_add_always(rwith_exchange *x)
         if (entry->send_always &&
             rwith_origin_equal(&entry->origin, &x->req.origin)) {
             err = entry_add(x, id, RWITH__WHY_ALWAYS);
+        }
+    }
+    return err;
+}
+
+int rwith__item_add_opened(rwith_exchange *x)
+{
+    const rwith_opening *opening = x->options.opening;
+    const rwith_field *lines;
+    size_t count = 0;
+    int err = RWITH_OK;
+
+    if (opening == NULL || x->options.opened == 0) {
+        return RWITH_OK;
+    }
+    lines = rwith_opening_lines(opening, &count);
+    for (size_t i = 0; i < count && err == RWITH_OK; i++) {
+        if ((x->options.opened >> i & 1) != 0) {
+            const rwith_supply_entry *entry = rwith__opening_entry(opening, i);
+            struct rwith__item item = { .in = entry->in,
+                                        .name = entry->name,
+                                        .value = lines[i].value,
+                                        .auth = entry->auth,
+                                        .why = entry->send_always
+                                                   ? RWITH__WHY_ALWAYS
+                                                   : RWITH__WHY_RECALLED };
+
+            err = rwith__item_set(x, &item);
         }
     }
     return err;

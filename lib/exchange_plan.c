@@ -197,7 +197,7 @@ static int entry_judge(rwith_exchange *x, const rwith_requirement *r,
         f->reason = RWITH_REASON_NOT_FILLED;
         return RWITH_OK;
     }
-    err = rwith__item_value_of(x, entry, value, &f->value);
+    err = rwith__item_value_of(&x->arena, entry, value, &f->value);
     if (err != RWITH_OK) {
         return err;
     }

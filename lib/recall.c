@@ -51,8 +51,7 @@ static uint64_t client_of(const rwith_recall *recall, const rwith_request *req)
     return rwith__hash_end(&hash);
 }
 
-/* The target without its query. */
-static rwith_slice path_of(rwith_slice target)
+rwith_slice rwith__recall_path(rwith_slice target)
 {
     const char *query =
         target.len > 0 ? memchr(target.ptr, '?', target.len) : NULL;
@@ -77,26 +76,30 @@ static bool is_of_operation(rwith_place in)
     return in == RWITH_IN_QUERY || in == RWITH_IN_BODY;
 }
 
+bool rwith__recall_covers(rwith_place in, rwith_slice entry_method,
+                          rwith_slice entry_path, rwith_slice method,
+                          rwith_slice path)
+{
+    if (entry_path.len == 0) {
+        return true;
+    }
+    if (is_of_operation(in)) {
+        return rwith_slice_equal(entry_path, path) &&
+               rwith_slice_equal(entry_method, method);
+    }
+    return path.len >= entry_path.len &&
+           memcmp(path.ptr, entry_path.ptr, entry_path.len) == 0;
+}
+
 static bool applies(const struct rwith__recall_entry *entry,
                     const rwith_request *req)
 {
-    rwith_slice path = path_of(req->target);
-
-    if (!rwith_origin_equal(&entry->origin, &req->origin)) {
-        return false;
-    }
-    if (entry->path.len == 0) {
-        return true;
-    }
-    if (is_of_operation(entry->in)) {
-        return rwith_slice_equal(entry->path, path) &&
-               rwith_slice_equal(entry->method, req->method);
-    }
-    return path.len >= entry->path.len &&
-           memcmp(path.ptr, entry->path.ptr, entry->path.len) == 0;
+    return rwith_origin_equal(&entry->origin, &req->origin) &&
+           rwith__recall_covers(entry->in, entry->method, entry->path,
+                                req->method, rwith__recall_path(req->target));
 }
 
-static void touch(rwith_recall *recall, uint32_t slot, uint64_t now_s)
+void rwith__recall_touch(rwith_recall *recall, uint32_t slot, uint64_t now_s)
 {
     struct rwith__recall_slot *s = rwith__recall_slot(recall, slot);
 
@@ -109,6 +112,16 @@ static void touch(rwith_recall *recall, uint32_t slot, uint64_t now_s)
 size_t rwith_recall_count(const rwith_recall *recall)
 {
     return *(const volatile uint32_t *)&recall->count;
+}
+
+uint32_t rwith__recall_value_count(const rwith_recall *recall)
+{
+    return *(const volatile uint32_t *)&recall->value_count;
+}
+
+uint32_t rwith__recall_version(const rwith_recall *recall)
+{
+    return *(const volatile uint32_t *)&recall->version;
 }
 
 /* --- find ----------------------------------------------------------------- */
@@ -161,7 +174,7 @@ static void find_in(struct finder *f, uint64_t hash)
         if (slot->hash == hash && !rwith__recall_is_expired(slot, f->now_s)) {
             rwith__recall_entry(f->recall, i, &entry);
             if (applies(&entry, f->req)) {
-                touch(f->recall, i, f->now_s);
+                rwith__recall_touch(f->recall, i, f->now_s);
                 hit_insert(f, &entry);
             }
         }
@@ -191,6 +204,25 @@ size_t rwith_recall_find(rwith_recall *recall, const rwith_request *req,
                                        client_of(recall, req)));
     }
     return f.count;
+}
+
+uint32_t rwith__recall_name(const rwith_recall *recall,
+                            const rwith_origin *origin, uint64_t hash,
+                            uint32_t slot, struct rwith__recall_entry *ret)
+{
+    while (slot != RWITH__RECALL_NONE) {
+        const struct rwith__recall_slot *s =
+            rwith__recall_slot_const(recall, slot);
+
+        if (s->hash == hash) {
+            rwith__recall_entry(recall, slot, ret);
+            if (!ret->has_value && rwith_origin_equal(&ret->origin, origin)) {
+                break;
+            }
+        }
+        slot = s->next;
+    }
+    return slot;
 }
 
 /* --- learn ------------------------------------------------------------------
@@ -353,12 +385,17 @@ int rwith__recall_keep(rwith_recall *recall,
     uint32_t same = same_find(recall, entry, hash);
 
     if (same != RWITH__RECALL_NONE) {
+        const struct rwith__recall_slot *slot =
+            rwith__recall_slot_const(recall, same);
         struct rwith__recall_entry there;
 
         rwith__recall_entry(recall, same, &there);
         if (rwith_slice_equal(there.value, entry->value) &&
             there.scope == entry->scope) {
-            touch(recall, same, now_s);
+            /* One that had expired counts again. */
+            recall->version +=
+                !entry->has_value && rwith__recall_is_expired(slot, now_s);
+            rwith__recall_touch(recall, same, now_s);
             return RWITH_OK;
         }
         rwith__recall_remove(recall, same);
@@ -395,7 +432,7 @@ int rwith_recall_learn(rwith_recall *recall, const rwith_request *req,
     if (scope == RWITH_SCOPE_PATH) {
         bool is_whole = is_of_operation(entry->in);
 
-        e.path = path_of(req->target);
+        e.path = rwith__recall_path(req->target);
         if (e.path.len == 0 || e.path.ptr[0] != '/') {
             return RWITH_ERANGE; /* "*" has neither path nor folder */
         }

@@ -71,6 +71,7 @@ struct rwith_recall {
     uint32_t pool_size;
     uint32_t pool_used; /* records, dead ones too */
     uint32_t pool_dead; /* bytes of dead ones */
+    uint32_t version;   /* of the entries without a value: changes with them */
 };
 
 /* --- recall_block.c ------------------------------------------------------- */
@@ -112,6 +113,28 @@ bool rwith__recall_validate(const rwith_recall *recall, size_t size);
 uint64_t rwith__recall_hash(const rwith_recall *recall,
                             const rwith_origin *origin, bool has_value,
                             uint64_t client);
+
+/* The first of an origin's entries without a value from that slot on, which
+ * is rwith__recall_first() of its hash; NONE: no more. */
+uint32_t rwith__recall_name(const rwith_recall *recall,
+                            const rwith_origin *origin, uint64_t hash,
+                            uint32_t slot, struct rwith__recall_entry *ret);
+
+/* Does an entry of that place, method and path hold for a request?  Of its
+ * origin is not spoken.  @a path is rwith__recall_path() of the target. */
+bool rwith__recall_covers(rwith_place in, rwith_slice entry_method,
+                          rwith_slice entry_path, rwith_slice method,
+                          rwith_slice path);
+
+/* The target without its query. */
+rwith_slice rwith__recall_path(rwith_slice target);
+
+/* It was used. */
+void rwith__recall_touch(rwith_recall *recall, uint32_t slot, uint64_t now_s);
+
+/* As rwith_recall_count(): both may be read without the lock. */
+uint32_t rwith__recall_version(const rwith_recall *recall);
+uint32_t rwith__recall_value_count(const rwith_recall *recall);
 
 /* Is it one that may be kept? @return #RWITH_OK, #RWITH_ERANGE */
 int rwith__recall_judge(const struct rwith__recall_entry *entry);

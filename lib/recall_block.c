@@ -9,7 +9,7 @@
 
 #include "lib/arena.h"
 
-#define MAGIC          UINT64_C(0x326c6c6163657277) /* "rwecall2" */
+#define MAGIC          UINT64_C(0x336c6c6163657277) /* "rwecall3" */
 #define BYTES_PER_SLOT 256                          /* of the whole block */
 #define SLOTS_MAX      65536
 #define SIZE_MAX_USED  ((size_t)SLOTS_MAX * 4096)
@@ -178,6 +178,7 @@ void rwith__recall_remove(rwith_recall *recall, uint32_t slot)
     *link = s->next;
     recall->count--;
     recall->value_count -= r->has_value;
+    recall->version += !r->has_value;
     recall->pool_dead += size;
     rwith__wipe(r, size);
     r->slot = RWITH__RECALL_NONE;
@@ -312,6 +313,7 @@ bool rwith__recall_insert(rwith_recall *recall, uint64_t hash,
     recall->pool_used += (uint32_t)size;
     recall->count++;
     recall->value_count += entry->has_value;
+    recall->version += !entry->has_value;
     return true;
 }
 

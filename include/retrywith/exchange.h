@@ -38,6 +38,7 @@
 #include <retrywith/dialect.h>
 #include <retrywith/err.h>
 #include <retrywith/message.h>
+#include <retrywith/opening.h>
 #include <retrywith/recall.h>
 #include <retrywith/requirement.h>
 #include <retrywith/supply.h>
@@ -54,26 +55,28 @@ extern "C" {
 
 /** What an exchange works with.  Zero-initialise, then set. */
 typedef struct rwith_exchange_options {
-    const rwith_alloc *mem;     /**< NULL: malloc */
-    const rwith_dialects *set;  /**< needed */
-    const rwith_supply *supply; /**< NULL: none */
-    rwith_recall *recall;       /**< NULL: none.  Touched by _start,
-                                     _recalled and _settle only: lock there */
-    unsigned attempts_max;      /**< 0: the default */
-    uint64_t start_within_ms;   /**< 0: the default */
-    uint64_t wait_max_ms;       /**< 0: the default */
-    uint32_t driver_auth;       /**< bits 1u << rwith_auth of the schemes
-                                     that the adapter can carry out itself
-                                     (Digest, NTLM, Negotiate) */
-    bool has_jar;               /**< the adapter keeps cookies itself: else
-                                     those of a swallowed response go with
-                                     the next send */
-    bool no_retry;              /**< recognise and explain only */
-    bool is_sent;               /**< the request went out as the client made
-                                     it before the exchange was begun: start
-                                     adds nothing to the first send */
-    bool may_prompt;            /**< NEED may name values that the supply
-                                     has no entry for */
+    const rwith_alloc *mem;       /**< NULL: malloc */
+    const rwith_dialects *set;    /**< needed */
+    const rwith_supply *supply;   /**< NULL: none */
+    rwith_recall *recall;         /**< NULL: none.  Touched by _start,
+                                       _recalled and _settle only: lock there */
+    unsigned attempts_max;        /**< 0: the default */
+    uint64_t start_within_ms;     /**< 0: the default */
+    uint64_t wait_max_ms;         /**< 0: the default */
+    const rwith_opening *opening; /**< is_sent: what it was sent with … */
+    uint64_t opened;              /**< … and which lines of that */
+    uint32_t driver_auth;         /**< bits 1u << rwith_auth of the schemes
+                                       that the adapter can carry out itself
+                                       (Digest, NTLM, Negotiate) */
+    bool has_jar;                 /**< the adapter keeps cookies itself: else
+                                       those of a swallowed response go with
+                                       the next send */
+    bool no_retry;                /**< recognise and explain only */
+    bool is_sent;                 /**< the request went out before the exchange
+                                       was begun, as the client made it but for
+                                       opened: start adds nothing */
+    bool may_prompt;              /**< NEED may name values that the supply
+                                       has no entry for */
 } rwith_exchange_options;
 
 typedef struct rwith_exchange rwith_exchange;
