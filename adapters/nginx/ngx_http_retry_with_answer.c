@@ -10,6 +10,8 @@
 
 
 static void ngx_http_retry_with_body_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_http_retry_with_open(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx);
 static ngx_int_t ngx_http_retry_with_send(ngx_http_request_t *r,
     ngx_http_retry_with_ctx_t *ctx);
 
@@ -48,6 +50,7 @@ ngx_http_retry_with_precontent_handler(ngx_http_request_t *r)
         rwith_exchange_free(ctx->exchange);
         ctx->exchange = NULL;
         ctx->effect = NULL;
+        ctx->opened = 0;
         ctx->is_too_long = 0;
         ctx->view.fields = NULL;
         ctx->state = NGX_HTTP_RETRY_WITH_IDLE;
@@ -92,6 +95,16 @@ ngx_http_retry_with_content_handler(ngx_http_request_t *r)
             return rc;
         }
 
+        if (r->headers_in.content_length_n < 0 && !r->headers_in.chunked) {
+
+            /* nothing to read: the proxy module does it when it is called */
+
+            rc = ngx_http_retry_with_open(r, ctx);
+
+            return (rc == NGX_OK) ? ngx_http_retry_with_send(r, ctx)
+                                  : NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
         /*
          * read here, so that the proxy module finds it read and builds its
          * request at once
@@ -115,30 +128,59 @@ ngx_http_retry_with_content_handler(ngx_http_request_t *r)
 }
 
 
+/*
+ * The exchange begins with the first response that may be a challenge,
+ * unless what goes with the request is not the same for every request.
+ */
+
+static ngx_int_t
+ngx_http_retry_with_open(ngx_http_request_t *r, ngx_http_retry_with_ctx_t *ctx)
+{
+    rwith_recall                    *recall;
+    rwith_opening_advice             advice;
+    ngx_http_retry_with_loc_conf_t  *lcf;
+
+    lcf = ctx->conf;
+    recall = lcf->recall ? ngx_http_retry_with_recall_of(lcf->recall) : NULL;
+
+    if (!lcf->sends_unasked
+        && (recall == NULL || rwith_recall_count(recall) == 0))
+    {
+        return ctx->is_relay ? ngx_http_retry_with_view(r, ctx) : NGX_OK;
+    }
+
+    if (ngx_http_retry_with_view(r, ctx) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    advice = rwith_opening_find(lcf->opening, recall, &ctx->view, ngx_time(),
+                                &ctx->opened);
+
+    if (advice == RWITH_OPENING_STALE) {
+        ngx_http_retry_with_recall_lock(lcf->recall);
+        rwith_opening_renew(lcf->opening, recall, &ctx->view, ngx_time());
+        ngx_http_retry_with_recall_unlock(lcf->recall);
+
+        advice = rwith_opening_find(lcf->opening, recall, &ctx->view,
+                                    ngx_time(), &ctx->opened);
+    }
+
+    /* a worker that learns just now: the exchange looks for itself */
+
+    return (advice == RWITH_OPENING_READY) ? NGX_OK
+                                           : ngx_http_retry_with_begin(r, ctx);
+}
+
+
 static void
 ngx_http_retry_with_body_handler(ngx_http_request_t *r)
 {
-    ngx_int_t                        rc;
-    ngx_http_retry_with_ctx_t       *ctx;
-    ngx_http_retry_with_loc_conf_t  *lcf;
+    ngx_int_t                   rc;
+    ngx_http_retry_with_ctx_t  *ctx;
 
     ctx = ngx_http_retry_with_get_ctx(r);
-    lcf = ctx->conf;
 
-    /*
-     * Where nothing is remembered and nothing sent unasked, the exchange
-     * begins with the first response that may be a challenge.
-     */
-
-    if (lcf->sends_unasked
-        || (lcf->recall
-            && rwith_recall_count(ngx_http_retry_with_recall_of(lcf->recall))))
-    {
-        rc = ngx_http_retry_with_begin(r, ctx);
-
-    } else {
-        rc = ctx->is_relay ? ngx_http_retry_with_view(r, ctx) : NGX_OK;
-    }
+    rc = ngx_http_retry_with_open(r, ctx);
 
     if (rc == NGX_OK) {
         rc = ngx_http_retry_with_send(r, ctx);
@@ -203,6 +245,8 @@ ngx_http_retry_with_begin(ngx_http_request_t *r,
     options.start_within_ms = lcf->start_within;
     options.wait_max_ms = lcf->max_wait;
     options.is_sent = (ctx->state == NGX_HTTP_RETRY_WITH_SENT);
+    options.opening = lcf->opening;
+    options.opened = ctx->opened;
 
     rc = rwith_exchange_new(&options, &ctx->view, &ctx->exchange);
     if (rc != RWITH_OK) {
@@ -242,12 +286,12 @@ ngx_http_retry_with_send(ngx_http_request_t *r, ngx_http_retry_with_ctx_t *ctx)
         ctx->attempts++;
     }
 
-    if (effect == NULL && !ctx->is_relay) {
+    if (effect == NULL && !ctx->is_relay && ctx->opened == 0) {
         return ctx->handler(r);
     }
 
     if (!ctx->is_obtaining) {
-        ctx->is_patched = effect && effect->is_patched;
+        ctx->is_patched = effect ? effect->is_patched : (ctx->opened != 0);
     }
 
     if (ngx_http_retry_with_patch(r, ctx, effect) != NGX_OK) {

@@ -611,3 +611,55 @@ ngx_http_retry_with_get_set(ngx_conf_t *cf,
 
     return dialects;
 }
+
+
+static void
+ngx_http_retry_with_opening_cleanup(void *data)
+{
+    rwith_opening_free(data);
+}
+
+
+/* what a location's requests go with, and the same as nginx has fields */
+
+char *
+ngx_http_retry_with_make_opening(ngx_conf_t *cf, rwith_alloc *mem,
+    ngx_http_retry_with_loc_conf_t *conf)
+{
+    size_t               i, n;
+    const rwith_field   *field;
+    ngx_pool_cleanup_t  *cln;
+
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+    if (cln == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (rwith_opening_new(mem, conf->supply, &conf->target->origin,
+                          &conf->opening)
+        != RWITH_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    cln->handler = ngx_http_retry_with_opening_cleanup;
+    cln->data = conf->opening;
+
+    field = rwith_opening_lines(conf->opening, &n);
+
+    conf->lines = ngx_palloc(cf->pool, (n + 1) * sizeof(ngx_table_elt_t));
+    if (conf->lines == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = 0; i < n; i++) {
+        if (ngx_http_retry_with_set_field(cf->pool, &conf->lines[i],
+                                          field[i].name, field[i].value)
+            != NGX_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}

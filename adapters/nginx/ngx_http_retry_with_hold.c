@@ -188,7 +188,7 @@ ngx_http_retry_with_judge_head(ngx_http_request_t *r,
         || rwith_exchange_wants_response(ctx->exchange, resp.status))
     {
 
-        if (ngx_http_retry_with_fields(r->pool, &u->headers_in.headers,
+        if (ngx_http_retry_with_fields(r->pool, &u->headers_in.headers, NULL,
                                        &resp.fields, &resp.field_count)
             != NGX_OK)
         {

@@ -35,6 +35,10 @@ static ngx_conf_num_bounds_t  ngx_http_retry_with_attempts_bounds = {
 };
 
 
+/* no more than that are kept */
+#define NGX_HTTP_RETRY_WITH_SPARE_MAX  256
+
+
 #define NGX_HTTP_RETRY_WITH_ANY                                               \
     (NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF)
 
@@ -195,6 +199,12 @@ static ngx_http_variable_t  ngx_http_retry_with_vars[] = {
 };
 
 
+/* of a worker: contexts of requests that are over, for those to come */
+
+static ngx_http_retry_with_ctx_t  *ngx_http_retry_with_spare;
+static ngx_uint_t                  ngx_http_retry_with_spare_n;
+
+
 /*
  * An internal redirect forgets the contexts of modules, but what was sent
  * and swallowed must not be forgotten: it is found by its pool cleanup.
@@ -217,6 +227,17 @@ ngx_http_retry_with_cleanup(void *data)
     if (ctx->multistatus) {
         ngx_http_retry_with_close_multistatus(ctx);
     }
+
+    if (ngx_http_retry_with_spare_n == NGX_HTTP_RETRY_WITH_SPARE_MAX) {
+        ngx_free(ctx);
+        return;
+    }
+
+    ngx_memzero(ctx, offsetof(ngx_http_retry_with_ctx_t, mem));
+
+    ctx->next = ngx_http_retry_with_spare;
+    ngx_http_retry_with_spare = ctx;
+    ngx_http_retry_with_spare_n++;
 }
 
 
@@ -249,15 +270,27 @@ ngx_http_retry_with_create_ctx(ngx_http_request_t *r)
     ngx_pool_cleanup_t         *cln;
     ngx_http_retry_with_ctx_t  *ctx;
 
-    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_retry_with_ctx_t));
+    cln = ngx_pool_cleanup_add(r->pool, 0);
     if (cln == NULL) {
         return NULL;
     }
 
-    ctx = cln->data;
-    ngx_memzero(ctx, sizeof(ngx_http_retry_with_ctx_t));
+    ctx = ngx_http_retry_with_spare;
+
+    if (ctx) {
+        ngx_http_retry_with_spare = ctx->next;
+        ngx_http_retry_with_spare_n--;
+
+    } else {
+        ctx = ngx_calloc(sizeof(ngx_http_retry_with_ctx_t),
+                         r->connection->log);
+        if (ctx == NULL) {
+            return NULL;
+        }
+    }
 
     cln->handler = ngx_http_retry_with_cleanup;
+    cln->data = ctx;
     ctx->request = r;
 
     ngx_http_retry_with_pool_mem(&ctx->mem, r->pool);
@@ -480,6 +513,12 @@ ngx_http_retry_with_check_location(ngx_conf_t *cf,
 
     conf->dialects = ngx_http_retry_with_get_set(cf, mcf, conf);
     if (conf->dialects == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_retry_with_make_opening(cf, &mcf->mem, conf)
+        != NGX_CONF_OK)
+    {
         return NGX_CONF_ERROR;
     }
 

@@ -18,10 +18,19 @@
 #include <retrywith/err.h>
 #include <retrywith/exchange.h>
 #include <retrywith/message.h>
+#include <retrywith/opening.h>
 #include <retrywith/recall.h>
 #include <retrywith/rewrite.h>
 #include <retrywith/supply.h>
 #include <retrywith/trust.h>
+
+
+/* what most requests never come to stands apart from what all go through */
+#if (defined __GNUC__)
+#define ngx_http_retry_with_rare  __attribute__((cold, noinline))
+#else
+#define ngx_http_retry_with_rare
+#endif
 
 
 /* a response's body that is held, or swallowed, is never longer */
@@ -92,6 +101,9 @@ typedef struct {
     ngx_http_retry_with_origin_t      *target;   /* of the two, or of what
                                                     proxy_pass says */
 
+    rwith_opening                     *opening;  /* each worker's own */
+    ngx_table_elt_t                   *lines;    /* of it */
+
     unsigned                           sends_unasked:1;
     unsigned                           is_variable:1;  /* the proxy_pass */
 
@@ -150,7 +162,6 @@ typedef struct {
     ngx_http_request_body_t           *request_body;
     off_t                              content_length_n;
     unsigned                           chunked:1;
-    unsigned                           is_saved:1;
     unsigned                           valid_unparsed_uri:1;
     unsigned                           valid_location:1;
     unsigned                           quoted_uri:1;
@@ -158,23 +169,27 @@ typedef struct {
 } ngx_http_retry_with_saved_t;
 
 
-typedef struct {
-    ngx_http_request_t                *request;
+/* fields of a request that are viewed without memory of their own */
+#define NGX_HTTP_RETRY_WITH_ROOM  24
+
+
+typedef struct ngx_http_retry_with_ctx_s  ngx_http_retry_with_ctx_t;
+
+struct ngx_http_retry_with_ctx_s {
+    ngx_http_request_t                *request;  /* NULL: it is spare */
     ngx_http_retry_with_loc_conf_t    *conf;
     ngx_http_handler_pt                handler;  /* of the location */
 
-    rwith_alloc                        mem;
-    rwith_request                      view;
     rwith_exchange                    *exchange;   /* NULL: not needed yet */
+    uint64_t                           opened;     /* lines of the opening */
     const rwith_effect                *effect;
+    rwith_request                      view;
     ngx_msec_t                         started;
 
     ngx_http_retry_with_state_e        state;
-    ngx_http_retry_with_saved_t        saved;
-    rwith_slice                        sent;     /* target of the last send */
     unsigned                           attempts;
+    rwith_slice                        sent;     /* target of the last send */
     ngx_http_log_handler_pt            log_handler;
-    ngx_str_t                          logged_uri;
 
     ngx_buf_t                         *held;     /* body of the response */
 
@@ -182,7 +197,6 @@ typedef struct {
     ngx_http_headers_out_t            *kept_headers;
     ngx_buf_t                         *kept_body;
     ngx_uint_t                         kept_cookies;
-    rwith_response                     obtained;
 
     ngx_array_t                       *cookies;  /* ngx_str_t: Set-Cookie of
                                                     swallowed responses */
@@ -191,13 +205,9 @@ typedef struct {
     uint64_t                           turn;      /* 0: it has none */
     uint64_t                           turn_key;  /* of it, or waited for */
     ngx_msec_t                         turn_poll;
-    ngx_queue_t                        waiting;   /* if is_waiting */
 
     ngx_list_t                        *hops;  /* NULL: no Connection line
                                                  names a field */
-
-    /* a relay's two names of one resource tree, and hrefs between them */
-    rwith_mapping                      mapping;
     void                              *multistatus;
     void                              *pipe;
 
@@ -208,6 +218,8 @@ typedef struct {
 
     rwith_trust_verdict                verdict;
 
+    unsigned                           is_saved:1;
+    unsigned                           is_whole:1;     /* another body, too */
     unsigned                           is_waiting:1;
     unsigned                           is_mapped:1;
     unsigned                           is_obtaining:1;
@@ -215,7 +227,24 @@ typedef struct {
     unsigned                           is_relay:1;
     unsigned                           is_patched:1;   /* with added values */
     unsigned                           is_too_long:1;  /* to be swallowed */
-} ngx_http_retry_with_ctx_t;
+
+    /*
+     * What is above is zero at first.  What is below is not set until it is
+     * used; and there are requests that use none of it.
+     */
+
+    rwith_alloc                        mem;
+    ngx_http_retry_with_saved_t        saved;    /* if is_saved */
+    ngx_str_t                          logged_uri;
+    rwith_response                     obtained;
+    ngx_queue_t                        waiting;  /* if is_waiting */
+
+    /* a relay's two names of one resource tree: if is_mapped */
+    rwith_mapping                      mapping;
+
+    ngx_http_retry_with_ctx_t         *next;     /* that is spare */
+    rwith_field                        room[NGX_HTTP_RETRY_WITH_ROOM];
+};
 
 
 extern ngx_module_t  ngx_http_retry_with_module;
@@ -261,6 +290,9 @@ ngx_http_retry_with_turns_t *ngx_http_retry_with_turns_of(
 void ngx_http_retry_with_recall_lock(ngx_shm_zone_t *zone);
 void ngx_http_retry_with_recall_unlock(ngx_shm_zone_t *zone);
 
+char *ngx_http_retry_with_make_opening(ngx_conf_t *cf, rwith_alloc *mem,
+    ngx_http_retry_with_loc_conf_t *conf);
+
 /* ngx_http_retry_with_origin.c: who the upstream is */
 char *ngx_http_retry_with_origin(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -271,7 +303,9 @@ ngx_http_retry_with_origin_t *ngx_http_retry_with_proxied_origin(
 
 /* ngx_http_retry_with_request.c: the request as an attempt sends it */
 ngx_int_t ngx_http_retry_with_fields(ngx_pool_t *pool, ngx_list_t *list,
-    const rwith_field **fields, size_t *count);
+    rwith_field *room, const rwith_field **fields, size_t *count);
+ngx_int_t ngx_http_retry_with_set_field(ngx_pool_t *pool,
+    ngx_table_elt_t *header, rwith_slice name, rwith_slice value);
 ngx_int_t ngx_http_retry_with_push_field(ngx_pool_t *pool,
     ngx_list_t *headers, rwith_slice name, rwith_slice value);
 ngx_int_t ngx_http_retry_with_view(ngx_http_request_t *r,

@@ -25,7 +25,7 @@ static u_char *ngx_http_retry_with_log_handler(ngx_http_request_t *r,
 
 ngx_int_t
 ngx_http_retry_with_fields(ngx_pool_t *pool, ngx_list_t *list,
-    const rwith_field **fields, size_t *count)
+    rwith_field *room, const rwith_field **fields, size_t *count)
 {
     size_t            n;
     ngx_uint_t        i;
@@ -39,9 +39,13 @@ ngx_http_retry_with_fields(ngx_pool_t *pool, ngx_list_t *list,
         n += part->nelts;
     }
 
-    field = ngx_palloc(pool, (n + 1) * sizeof(rwith_field));
-    if (field == NULL) {
-        return NGX_ERROR;
+    field = room;
+
+    if (room == NULL || n > NGX_HTTP_RETRY_WITH_ROOM) {
+        field = ngx_palloc(pool, (n + 1) * sizeof(rwith_field));
+        if (field == NULL) {
+            return NGX_ERROR;
+        }
     }
 
     *fields = field;
@@ -78,7 +82,7 @@ ngx_http_retry_with_view(ngx_http_request_t *r, ngx_http_retry_with_ctx_t *ctx)
         return NGX_OK;
     }
 
-    if (ngx_http_retry_with_fields(r->pool, &r->headers_in.headers,
+    if (ngx_http_retry_with_fields(r->pool, &r->headers_in.headers, ctx->room,
                                    &view->fields, &view->field_count)
         != NGX_OK)
     {
@@ -184,7 +188,7 @@ ngx_http_retry_with_patch(ngx_http_request_t *r,
     saved->request_body = r->request_body;
     saved->content_length_n = r->headers_in.content_length_n;
     saved->chunked = r->headers_in.chunked;
-    saved->is_saved = 1;
+    ctx->is_saved = 1;
 
     ctx->hops = ctx->is_relay ? ngx_http_retry_with_named_hops(&saved->headers)
                               : NULL;
@@ -195,7 +199,9 @@ ngx_http_retry_with_patch(ngx_http_request_t *r,
             return NGX_ERROR;
         }
 
-    } else if (ctx->is_relay || (effect && effect->set_count)) {
+    } else if (ctx->is_relay
+               || (effect ? effect->set_count : ctx->opened))
+    {
         if (ngx_http_retry_with_patch_fields(r, ctx, effect) != NGX_OK) {
             ngx_http_retry_with_restore(r, ctx);
             return NGX_ERROR;
@@ -323,6 +329,14 @@ ngx_http_retry_with_push_field(ngx_pool_t *pool, ngx_list_t *headers,
         return NGX_ERROR;
     }
 
+    return ngx_http_retry_with_set_field(pool, header, name, value);
+}
+
+
+ngx_int_t
+ngx_http_retry_with_set_field(ngx_pool_t *pool, ngx_table_elt_t *header,
+    rwith_slice name, rwith_slice value)
+{
     ngx_memzero(header, sizeof(ngx_table_elt_t));
 
     header->key.data = (u_char *) name.ptr;
@@ -354,7 +368,23 @@ ngx_http_retry_with_push_added(ngx_http_request_t *r,
     ngx_list_t *headers)
 {
     size_t              i;
+    uint64_t            lines;
+    ngx_table_elt_t    *header;
     const rwith_field  *field;
+
+    lines = effect ? 0 : ctx->opened;
+
+    for (i = 0; lines; i++, lines >>= 1) {
+
+        if (lines & 1) {
+            header = ngx_list_push(headers);
+            if (header == NULL) {
+                return NGX_ERROR;
+            }
+
+            *header = ctx->conf->lines[i];
+        }
+    }
 
     for (i = 0; effect && i < effect->set_count; i++) {
         field = &effect->set[i];
@@ -391,12 +421,17 @@ static ngx_uint_t
 ngx_http_retry_with_only_grows(ngx_http_request_t *r,
     ngx_http_retry_with_ctx_t *ctx, const rwith_effect *effect)
 {
+    uint64_t          lines;
     ngx_uint_t        n;
     ngx_list_t       *list;
     ngx_table_elt_t  *header;
 
     list = &r->headers_in.headers;
     n = (effect ? effect->set_count : 0) + 1;
+
+    for (lines = effect ? 0 : ctx->opened; lines; lines &= lines - 1) {
+        n++;
+    }
 
     if (list->last != &list->part || list->part.nelts + n > list->nalloc) {
         return 0;
@@ -509,6 +544,7 @@ ngx_http_retry_with_patch_whole(ngx_http_request_t *r,
     r->method = NGX_HTTP_UNKNOWN;
 
     r->request_body = body;
+    ctx->is_whole = 1;
     r->headers_in.content_length_n = -1;
     r->headers_in.chunked = 0;
 
@@ -570,7 +606,7 @@ ngx_http_retry_with_restore(ngx_http_request_t *r,
 
     saved = &ctx->saved;
 
-    if (!saved->is_saved) {
+    if (!ctx->is_saved) {
         return;
     }
 
@@ -584,8 +620,12 @@ ngx_http_retry_with_restore(ngx_http_request_t *r,
     r->internal = saved->internal;
     r->method = saved->method;
     r->method_name = saved->method_name;
-    r->request_body = saved->request_body;
+    if (ctx->is_whole) {
+        r->request_body = saved->request_body;
+        ctx->is_whole = 0;
+    }
+
     r->headers_in.content_length_n = saved->content_length_n;
     r->headers_in.chunked = saved->chunked;
-    saved->is_saved = 0;
+    ctx->is_saved = 0;
 }
