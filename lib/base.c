@@ -32,6 +32,10 @@ bool rwith_slice_equal_nocase(rwith_slice a, rwith_slice b)
     if (a.len != b.len) {
         return false;
     }
+    /* Most that are equal are so to the letter. */
+    if (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0) {
+        return true;
+    }
     for (size_t i = 0; i < a.len; i++) {
         if (a.ptr[i] != b.ptr[i] &&
             rwith__ascii_lower(a.ptr[i]) != rwith__ascii_lower(b.ptr[i])) {

@@ -548,28 +548,43 @@ static const struct field {
 };
 
 /*
- * The lengths of the names in a list, as bits: every field of every message
- * is looked up, and hardly any has one of these lengths.
+ * The lengths and the first letters of the names in a list, as bits: every
+ * field of every message is looked up, and hardly any has one of these
+ * lengths and begins with one of these letters, of either case.
  */
-#define LENGTH_BIT(name) (UINT32_C(1) << (sizeof(name) - 1))
+struct shapes {
+    uint32_t lengths, letters;
+};
 
-static bool has_length(uint32_t lengths, rwith_slice name)
+#define LENGTH_BIT(name) (UINT32_C(1) << (sizeof(name) - 1))
+#define LETTER_BIT(name) (UINT32_C(1) << ((name)[0] & 31))
+
+static inline bool has_shape(struct shapes shapes, rwith_slice name)
 {
-    return name.len < 32 && (lengths >> name.len & 1) != 0;
+    return name.len - 1 < 31 && (shapes.lengths >> name.len & 1) != 0 &&
+           (shapes.letters >> (name.ptr[0] & 31) & 1) != 0;
 }
 
 static const struct field *field_find(bool is_request, rwith_slice name)
 {
-#define REQUEST_BIT(name, is_request, translate)                               \
+#define REQUEST_LENGTH(name, is_request, translate)                            \
     | ((is_request) ? LENGTH_BIT(name) : 0)
-#define RESPONSE_BIT(name, is_request, translate)                              \
+#define REQUEST_LETTER(name, is_request, translate)                            \
+    | ((is_request) ? LETTER_BIT(name) : 0)
+#define RESPONSE_LENGTH(name, is_request, translate)                           \
     | ((is_request) ? 0 : LENGTH_BIT(name))
-    static const uint32_t request_lengths = 0 FIELDS(REQUEST_BIT);
-    static const uint32_t response_lengths = 0 FIELDS(RESPONSE_BIT);
-#undef REQUEST_BIT
-#undef RESPONSE_BIT
+#define RESPONSE_LETTER(name, is_request, translate)                           \
+    | ((is_request) ? 0 : LETTER_BIT(name))
+    static const struct shapes of_request = { 0 FIELDS(REQUEST_LENGTH),
+                                              0 FIELDS(REQUEST_LETTER) };
+    static const struct shapes of_response = { 0 FIELDS(RESPONSE_LENGTH),
+                                               0 FIELDS(RESPONSE_LETTER) };
+#undef REQUEST_LENGTH
+#undef REQUEST_LETTER
+#undef RESPONSE_LENGTH
+#undef RESPONSE_LETTER
 
-    if (!has_length(is_request ? request_lengths : response_lengths, name)) {
+    if (!has_shape(is_request ? of_request : of_response, name)) {
         return NULL;
     }
     for (size_t i = 0; i < NELEMS(fields); i++) {
@@ -629,9 +644,12 @@ static const rwith_slice hop_by_hop[] = {
 #undef HOP_ROW
 };
 
-#define HOP_BIT(name) | LENGTH_BIT(name)
-static const uint32_t hop_lengths = 0 HOP_BY_HOP(HOP_BIT);
-#undef HOP_BIT
+#define HOP_LENGTH(name) | LENGTH_BIT(name)
+#define HOP_LETTER(name) | LETTER_BIT(name)
+static const struct shapes hop_shapes = { 0 HOP_BY_HOP(HOP_LENGTH),
+                                          0 HOP_BY_HOP(HOP_LETTER) };
+#undef HOP_LENGTH
+#undef HOP_LETTER
 
 /* What no peer may have us drop by naming it in Connection: the fields that
  * frame, route and guard a message. */
@@ -655,7 +673,7 @@ static bool is_one_of(const rwith_slice *names, size_t count, rwith_slice name)
 
 bool rwith_rewrite_is_hop_by_hop(rwith_slice name, rwith_slice connection)
 {
-    if (has_length(hop_lengths, name) &&
+    if (has_shape(hop_shapes, name) &&
         is_one_of(hop_by_hop, NELEMS(hop_by_hop), name)) {
         return true;
     }

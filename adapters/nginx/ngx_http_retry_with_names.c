@@ -91,7 +91,7 @@ ngx_http_retry_with_map(ngx_http_request_t *r, ngx_http_retry_with_ctx_t *ctx)
 }
 
 
-static ngx_int_t
+static ngx_http_retry_with_rare ngx_int_t
 ngx_http_retry_with_translate_field(ngx_http_request_t *r,
     ngx_http_retry_with_ctx_t *ctx, ngx_uint_t is_request,
     ngx_table_elt_t *header)
@@ -102,13 +102,6 @@ ngx_http_retry_with_translate_field(ngx_http_request_t *r,
     u_char  *buf;
 
     u_char   room[2048];
-
-    if (ctx->conf->rewrite == NULL
-        || !rwith_rewrite_has_field(is_request,
-                                    ngx_http_retry_with_slice(&header->key)))
-    {
-        return NGX_OK;
-    }
 
     ngx_http_retry_with_map(r, ctx);
 
@@ -146,6 +139,18 @@ ngx_http_retry_with_translate_field(ngx_http_request_t *r,
     header->value.len = len;
 
     return NGX_OK;
+}
+
+
+/* hardly any is */
+
+static ngx_inline ngx_uint_t
+ngx_http_retry_with_is_translated(ngx_http_retry_with_ctx_t *ctx,
+    ngx_uint_t is_request, ngx_table_elt_t *header)
+{
+    return ctx->conf->rewrite
+           && rwith_rewrite_has_field(is_request,
+                                     ngx_http_retry_with_slice(&header->key));
 }
 
 
@@ -290,6 +295,10 @@ ngx_http_retry_with_push_request(ngx_http_request_t *r,
         return NGX_OK;
     }
 
+    if (!ngx_http_retry_with_is_translated(ctx, 1, h)) {
+        return NGX_OK;
+    }
+
     return ngx_http_retry_with_translate_field(r, ctx, 1, h);
 }
 
@@ -380,8 +389,9 @@ ngx_http_retry_with_dress(ngx_http_request_t *r,
                 continue;
             }
 
-            if (ngx_http_retry_with_translate_field(r, ctx, 0, &header[i])
-                != NGX_OK)
+            if (ngx_http_retry_with_is_translated(ctx, 0, &header[i])
+                && ngx_http_retry_with_translate_field(r, ctx, 0, &header[i])
+                   != NGX_OK)
             {
                 return NGX_ERROR;
             }
