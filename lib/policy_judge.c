@@ -547,7 +547,8 @@ static void decide_missing(const rwith_judge *judge, unsigned places,
 
 void rwith_judge_content(rwith_judge *judge, uint64_t length, bool waits)
 {
-    judge->is_short = !waits && length <= RWITH_JUDGE_BODY_WITH_HEAD_MAX;
+    judge->is_short = !waits && (length == RWITH_JUDGE_LENGTH_UNKNOWN ||
+                                 length <= RWITH_JUDGE_BODY_WITH_HEAD_MAX);
 }
 
 void rwith_judge_end(rwith_judge *judge, const rwith_judge_options *options,

@@ -90,6 +90,8 @@ typedef struct {
 
     unsigned                           is_clear:1;     /* feed no more */
     unsigned                           is_too_long:1;
+    unsigned                           is_drained:1;   /* the body is not
+                                                          kept */
     unsigned                           is_full:1;      /* no memory */
     unsigned                           was_read:1;     /* before us */
     unsigned                           has_body:1;

@@ -47,7 +47,9 @@ ngx_http_retry_with_gate_refuse(ngx_http_request_t *r,
 
     len = r->headers_in.content_length_n;
 
-    if (!ngx_http_retry_with_gate_carries(r, &refusal, len)) {
+    if (ctx->is_drained
+        || !ngx_http_retry_with_gate_carries(r, &refusal, len))
+    {
 
         rc = ngx_http_retry_with_gate_drop_body(r);
         if (rc != NGX_OK) {

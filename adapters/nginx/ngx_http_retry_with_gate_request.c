@@ -26,6 +26,7 @@ static ngx_int_t ngx_http_retry_with_gate_body(ngx_http_request_t *r,
     ngx_http_retry_with_gate_ctx_t *ctx);
 static ngx_int_t ngx_http_retry_with_gate_unread(ngx_http_request_t *r,
     ngx_http_retry_with_gate_ctx_t *ctx, ngx_uint_t is_too_long);
+static void ngx_http_retry_with_gate_drain_handler(ngx_http_request_t *r);
 static void ngx_http_retry_with_gate_body_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_retry_with_gate_finish(ngx_http_request_t *r,
     ngx_http_retry_with_gate_ctx_t *ctx);
@@ -209,11 +210,11 @@ ngx_http_retry_with_gate_judge(ngx_http_request_t *r,
 
     /* an incomplete head waits for a short body only */
 
-    if (has_body && !gcf->forward_auth
-        && r->headers_in.content_length_n >= 0)
-    {
+    if (has_body && !gcf->forward_auth) {
         rwith_judge_content(&ctx->judge,
-                            (uint64_t) r->headers_in.content_length_n,
+                            r->headers_in.content_length_n >= 0
+                            ? (uint64_t) r->headers_in.content_length_n
+                            : RWITH_JUDGE_LENGTH_UNKNOWN,
                             r->headers_in.expect != NULL);
     }
 
@@ -415,8 +416,18 @@ ngx_http_retry_with_gate_body(ngx_http_request_t *r,
     ctx->state = NGX_HTTP_RETRY_WITH_GATE_READING;
     ctx->was_read = r->request_body != NULL;
 
-    rc = ngx_http_read_client_request_body(r,
-                                        ngx_http_retry_with_gate_body_handler);
+    /* what is refused anyhow goes nowhere, and may come without end */
+
+    ctx->is_drained = (d->verdict == RWITH_VERDICT_MISSING
+                       && r->headers_in.content_length_n < 0
+                       && !ctx->conf->options.report_only
+                       && !ctx->was_read);
+
+    r->request_body_no_buffering = ctx->is_drained;
+
+    rc = ngx_http_read_client_request_body(r, ctx->is_drained
+                                     ? ngx_http_retry_with_gate_drain_handler
+                                     : ngx_http_retry_with_gate_body_handler);
 
     if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
         return rc;
@@ -425,6 +436,65 @@ ngx_http_retry_with_gate_body(ngx_http_request_t *r,
     ngx_http_finalize_request(r, NGX_DONE);
 
     return NGX_DONE;
+}
+
+
+/* a body of unknown length, as far as it is read behind an incomplete head */
+
+static void
+ngx_http_retry_with_gate_drain_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                        rc;
+    ngx_chain_t                     *cl;
+    ngx_connection_t                *c;
+    ngx_http_request_body_t         *rb;
+    ngx_http_retry_with_gate_ctx_t  *ctx;
+
+    c = r->connection;
+    rb = r->request_body;
+    ctx = ngx_http_get_module_ctx(r, ngx_http_retry_with_gate_module);
+
+    for ( ;; ) {
+
+        /* the check has had it, on its way through the filter */
+
+        while (rb->bufs) {
+            cl = rb->bufs;
+            rb->bufs = cl->next;
+            cl->buf->pos = cl->buf->last;
+            ngx_free_chain(r->pool, cl);
+        }
+
+        if (!r->reading_body || ctx->is_too_long) {
+            break;
+        }
+
+        rc = ngx_http_read_unbuffered_request_body(r);
+
+        if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+            ngx_http_finalize_request(r, rc);
+            return;
+        }
+
+        if (rc == NGX_AGAIN && rb->bufs == NULL) {
+            r->read_event_handler = ngx_http_retry_with_gate_drain_handler;
+            return;
+        }
+    }
+
+    if (c->read->timer_set) {
+        ngx_del_timer(c->read);
+    }
+
+    /* the rest, if any, is not for us */
+
+    r->request_body_no_buffering = 0;
+    r->read_event_handler = ngx_http_block_reading;
+
+    ctx->state = NGX_HTTP_RETRY_WITH_GATE_READ;
+
+    r->write_event_handler = ngx_http_core_run_phases;
+    ngx_http_core_run_phases(r);
 }
 
 
@@ -557,7 +627,9 @@ ngx_http_retry_with_gate_feed(ngx_http_retry_with_gate_ctx_t *ctx, u_char *p,
 {
     ctx->checked += len;
 
-    if (ctx->checked > ctx->conf->body_limit) {
+    if (ctx->checked > ctx->conf->body_limit
+        || (ctx->is_drained && ctx->checked > RWITH_JUDGE_BODY_WITH_HEAD_MAX))
+    {
         ctx->is_too_long = 1;
     }
 

@@ -289,9 +289,12 @@ RWITH_API void rwith_judge_begin(rwith_judge *judge, const rwith_policy *policy,
 /**
  * What is known of the content.  A head that lacks something is refused at
  * once, unless its content is short and comes anyway: then the decision is
- * NEEDS_BODY, and one answer lists what both lack.  Not called: at once.
+ * NEEDS_BODY, its verdict is MISSING, and one answer lists what both lack.
+ * Not called: at once.
  *
- * @param length  Content-Length, or #RWITH_JUDGE_LENGTH_UNKNOWN
+ * @param length  Content-Length, or #RWITH_JUDGE_LENGTH_UNKNOWN: then the
+ *                caller sees to the limit, and says of longer content that
+ *                it was not looked into
  * @param waits   the client waits for a 100 (Expect)
  */
 RWITH_API void rwith_judge_content(rwith_judge *judge, uint64_t length,

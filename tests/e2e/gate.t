@@ -87,6 +87,7 @@ server {
         retry_with report; access_log report.log gate;
         retry_with_require "GET /report/x: header X-A, query b";
         retry_with_require "POST /report/x: body /a";
+        retry_with_require "POST /report/both: header X-A, body /a";
         proxy_pass %s;
     }
     location /off/ { retry_with off; proxy_pass %s; }
@@ -336,10 +337,36 @@ for version, base in URL.items():
     is_((got.status, missing(got)), (449, BOTH),
         name + "Expect: the head alone, at once")
     ok("100 Continue" not in got.out, name + "and no 100", got)
-    if version == "1.1":
-        got = all_of("/all", "{}", "-H", "Transfer-Encoding: chunked")
-        is_((got.status, missing(got)), (449, BOTH),
-            name + "chunks: the head alone, at once")
+    def all_chunked(path, body, *args):
+        return ask(path, http, "-X", "POST", "-T", "-", "-H", "Expect:", "-H",
+                   "Content-Type: application/json", *args, input=body,
+                   base=base)
+
+    for body, more, why in (
+            ("{}", MEMBERS, "an object that lacks members"),
+            ('{"tag": 1, "pad": "%s"}' % ("x" * 60000), MEMBERS[:1],
+             "a long one that lacks one"),
+            ('{"tag": 1, "action": 2}', [], "a complete one"),
+            ('{"tag": ', [], "a malformed one: the head first"),
+            ("", [("body", "")], "none"),
+            ('{"pad": "%s"}' % ("x" * 65536), [],
+             "more than 64 KiB: the head alone"),
+            ('{"pad": "%s"}' % ("x" * 5000000), [], "much more")):
+        got = all_chunked("/all", body)
+        is_((got.status, missing(got)), (449, BOTH + more),
+            name + "without a length, one answer: " + why)
+    got = all_chunked("/all?session=1", "{}", "-H", "X-A: 1")
+    is_((got.status, missing(got)), (449, MEMBERS),
+        name + "without a length, the body alone")
+    got = all_chunked("/all", "{}", "-H", "Expect: 100-continue")
+    is_((got.status, missing(got)), (449, BOTH),
+        name + "without a length, Expect: the head alone, at once")
+    got = all_chunked("/all", "{}", "-H", "Ms-Echo-Reply: x")
+    is_((got.status, missing(got)), (400, BOTH + MEMBERS),
+        name + "without a length, again: 400")
+    got = all_chunked("/login", '{"tag": 1, "action": 2}')
+    is_((got.status, missing(got)), (401, [("authorization", "Bearer")]),
+        name + "without a length, credentials alone: 401")
     got = all_of("/login", "{}")
     is_((got.status, missing(got)),
         (449, MEMBERS[:0] + [("authorization", "Bearer")] + MEMBERS),
@@ -390,14 +417,22 @@ got = ask("/report/x", "-d", "{", "-H", "Content-Type: application/json")
 is_(got.status, 200, "report passes a malformed body")
 got = ask("/report/x", "-d", "{}", "-H", "Content-Type: application/json")
 is_(got.status, 200, "report passes a body that lacks something")
+origin.reset()
+content = '{"pad": "%s"}' % ("x" * 200000)
+got = ask("/report/both", "-X", "POST", "-T", "-", "-H", "Content-Type: "
+          "application/json", "-H", "Expect:", input=content)
+is_((got.status, origin.requests[0].body.decode()), (200, content),
+    "report passes what lacks something in both, whole")
 wait_for(lambda: os.path.exists(server.folder + "/report.log"), "the log")
-wait_for(lambda: open(server.folder + "/report.log").read().count("\n") == 3,
-         "three lines")
+wait_for(lambda: open(server.folder + "/report.log").read().count("\n") == 4,
+         "four lines")
 log = open(server.folder + "/report.log").read().split("\n")
 is_(log[0], '200 missing 6 "Required-Header: X-A, Required-Query: b"',
     "and its variables tell")
 is_(log[1], '200 malformed 0 "-"', "of the body too")
 is_(log[2], '200 missing 4 "Required-Field: \\x22/a\\x22"', "and its members")
+is_(log[3], '200 missing 6 "Required-Header: X-A, Required-Field: '
+    '\\x22/a\\x22"', "and both")
 origin.reset()
 got = ask("/off/api", "-H", "Ms-Echo-Reply: t")
 is_((got.status, origin.requests[-1].get("Ms-Echo-Reply")), (200, "t"),

@@ -25,6 +25,7 @@ server {
         retry_with_require "GET /api: header X-Auth, query session, cookie sid";
         retry_with_require "POST /json: body /a";
         retry_with_require "POST /deep: body /a/b";
+        retry_with_require "POST /both: header X-Auth, body /a";
         proxy_pass %s;
     }
     location /first/ {
@@ -127,6 +128,50 @@ for name, head in (
         ("a folded line", "X-A: 1\n  folded: 2\n")):
     is_(ask("POST /json HTTP/1.1\nHost: h\n%s" % head + JSON, b"0\r\n\r\n")
         in (400, 501), True, name + " is refused by nginx")
+is_(len(origin.requests), seen, "none reached the origin")
+
+# --- content without a length behind an incomplete head ----------------------
+CHUNKED = ("POST /both HTTP/1.1\nHost: h\nContent-Type: application/json\n"
+           "Transfer-Encoding: chunked\n\n").replace("\n", "\r\n").encode()
+
+
+def answers(*pieces, until=None):
+    """The status lines that came, and all that was missing."""
+    got = raw(server.port, CHUNKED + b"".join(pieces), timeout=30,
+              until=until).decode()
+    return (re.findall(r"HTTP/1\.1 (\d+)", got),
+            re.findall(r'"(?:pointer|name)": ?"([^"]*)"', got))
+
+
+BOTH = ["X-Auth", "/a"]
+LAST = b"GET /api HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
+is_(answers(b"2\r\n{}\r\n0\r\n\r\n", LAST)[0], ["449", "449"],
+    "the next request on the connection is read behind the last chunk")
+is_(answers(b"1\r\n{\r\n1\r\n}\r\n0\r\nX-T: 1\r\n\r\n", LAST)[0],
+    ["449", "449"], "and behind a trailer")
+is_(answers(b"11000\r\n", b" " * 0x11000, LAST, until=b'"X-Auth"')[0], ["449"],
+    "without an end: refused at 64 KiB")
+is_(answers(b"11000\r\n", b" " * 0x11000 + b"\r\n0\r\n\r\n", LAST)[0],
+    ["449"], "what follows longer content is no request")
+is_(answers(b"2\r\n{}\r\nzz\r\n\r\n")[0], ["400"], "broken chunks")
+is_(answers(b"2\r\n{}\r\n0\r\n\r\n" + LAST)[1][:2], BOTH,
+    "head and content in one answer")
+with socket.create_connection(("127.0.0.1", server.port), 30) as slow:
+    slow.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for byte in CHUNKED + b"2\r\n{}\r\n0\r\n\r\n" + LAST:
+        slow.sendall(bytes([byte]))
+    got = b""
+    while got.count(b"HTTP/1.1 449") < 2:
+        part = slow.recv(65536)
+        if not part:
+            break
+        got += part
+is_(got.count(b"HTTP/1.1 449"), 2, "byte by byte")
+for end in (0, 3, 8):
+    with socket.create_connection(("127.0.0.1", server.port), 30) as gone:
+        gone.sendall(CHUNKED + b"2\r\n{}\r\n"[:end])
+is_(ask("GET /api?session=1 HTTP/1.1\nHost: h\n"), 449,
+    "clients that leave early do no harm")
 is_(len(origin.requests), seen, "none reached the origin")
 
 # --- where another module read the body before -------------------------------

@@ -14,6 +14,7 @@ gate = nginx("""
         retry_with_require "POST /head: header X-Key";
         retry_with_require "POST /body: body /pin";
         retry_with_require "PUT /body: body /pin";
+        retry_with_require "POST /both: header X-Key, body /pin";
         location / { root html; }
         location /file/ {
             client_body_in_file_only clean;
@@ -89,6 +90,8 @@ ROWS = [
     ("JSON", [*HERE, "-H", "Content-Type: application/json"], "/head"),
     ("PUT", [*HERE, "-X", "PUT"], "/body"),
     ("chunked", [*HERE, "-H", "Transfer-Encoding: chunked"], "/head"),
+    ("chunked, two places", [*HERE, "-H", "Transfer-Encoding: chunked"],
+     "/both"),
     ("Expect", [*HERE, "-H", "Expect: 100-continue"], "/head"),
     ("Content-Encoding", [*HERE, "-H", "Content-Encoding: x"], "/head"),
 ]

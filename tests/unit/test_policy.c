@@ -83,7 +83,7 @@ static void add_security(rwith_policy_builder *builder, yajl_val security)
     }
 }
 
-/* "length": bytes that are announced; "waits": for a 100. */
+/* "length": bytes that are announced, -1: unknown; "waits": for a 100. */
 static void judge_length(rwith_judge *judge, yajl_val vector)
 {
     yajl_val length = vector_get(vector, "length");
