@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "body/insert_text.h"
+#include "body/json_bytes.h"
 #include "body/json_memory.h"
 #include "body/pointer.h"
 
@@ -222,6 +223,9 @@ static int read_json(const rwith_alloc *mem, rwith_slice text,
     yajl_status status = yajl_status_error;
     int err = RWITH_ENOMEM;
 
+    if (!rwith__json_bytes_are_fine(0, text.ptr, text.len)) {
+        return RWITH_ESYNTAX;
+    }
     rwith__json_memory_init(&memory, mem, MEMORY_MAX(text.len));
     yajl_handle handle = rwith__json_open(&memory, events, place);
     if (handle != NULL) {

@@ -20,6 +20,8 @@ struct rwith_members_state {
     uint8_t *seen;    /* by path: SEEN and shapes */
     uint8_t *other;   /* by clause: missing in a not nearest alternative */
     uint8_t *missing; /* by level and clause */
+    uint32_t flat;    /* path entered last of which nothing but idle names */
+    uint32_t left;    /* are below, and how many of them were not there yet */
 };
 
 void rwith_missing_add(rwith_missing_list *list, const rwith_missing *item)
@@ -64,44 +66,11 @@ rwith_members_state *rwith_members_begin(const rwith_members *members,
     state->other = bytes + members->path_count;
     state->missing = state->other + members->clause_count;
     state->seen[RWITH_MEMBERS_ROOT] = SEEN;
+    state->flat = members->paths[RWITH_MEMBERS_ROOT].is_flat
+                      ? RWITH_MEMBERS_ROOT
+                      : RWITH_MEMBERS_NONE;
+    state->left = members->path_count - 1;
     return state;
-}
-
-/* -1, 0 or 1, by length and then by bytes. */
-static int name_order(rwith_slice a, rwith_slice b)
-{
-    if (a.len != b.len) {
-        return a.len < b.len ? -1 : 1;
-    }
-    return a.len > 0 ? memcmp(a.ptr, b.ptr, a.len) : 0;
-}
-
-/* The child of that kind and name; the index is sorted by name, then kind. */
-static uint32_t member_child(const rwith_members *members,
-                             const struct rwith__member_path *parent,
-                             rwith_member_kind kind, rwith_slice name)
-{
-    const uint32_t *index = members->index + parent->children;
-    size_t low = 0, high = parent->child_count;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        const struct rwith__member_path *path = &members->paths[index[middle]];
-        int order = name_order(rwith__members_text(members, path->name), name);
-
-        if (order == 0) {
-            order = (int)path->kind - (int)kind;
-        }
-        if (order == 0) {
-            return index[middle];
-        }
-        if (order < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return kind == RWITH_MEMBER_NAME ? parent->any : RWITH_MEMBERS_NONE;
 }
 
 /* Forget what was inside that path. */
@@ -109,7 +78,28 @@ static void state_forget(rwith_members_state *state, uint32_t path)
 {
     uint32_t end = state->members->paths[path].end;
 
+    if (state->flat > path && state->flat < end) {
+        state->flat = RWITH_MEMBERS_NONE;
+    }
     memset(state->seen + path + 1, 0, end - path - 1);
+}
+
+/* It was there; what it is and has inside is asked next. */
+static uint32_t enter_deep(rwith_members_state *state, uint32_t path)
+{
+    const struct rwith__member_path *p = &state->members->paths[path];
+
+    if ((state->seen[path] & SEEN) != 0 && !p->repeats) {
+        /* Given twice: what readers take is the last one.  (Of what repeats,
+         * the one before was forgotten when it was left.) */
+        state_forget(state, path);
+    }
+    state->seen[path] = SEEN;
+    if (p->is_flat) {
+        state->flat = path;
+        state->left = p->end - path - 1;
+    }
+    return path;
 }
 
 uint32_t rwith_members_enter(rwith_members_state *state, uint32_t parent,
@@ -123,16 +113,29 @@ uint32_t rwith_members_enter(rwith_members_state *state, uint32_t parent,
     const struct rwith__member_path *above = &members->paths[parent];
     uint32_t path = kind == RWITH_MEMBER_ITEM
                         ? above->item
-                        : member_child(members, above, kind, name);
+                        : rwith__member_find(members, above, kind, name);
 
-    if (path != RWITH_MEMBERS_NONE) {
-        if ((state->seen[path] & SEEN) != 0) {
-            /* Given twice: what readers take is the last one. */
-            state_forget(state, path);
-        }
-        state->seen[path] = SEEN;
+    if (path == RWITH_MEMBERS_NONE) {
+        return RWITH_MEMBERS_NONE;
     }
-    return path;
+    if (!members->paths[path].is_idle) {
+        return enter_deep(state, path);
+    }
+    state->left -= parent == state->flat && state->seen[path] == 0;
+    state->seen[path] = SEEN;
+    return RWITH_MEMBERS_NONE;
+}
+
+bool rwith_members_is_settled(const rwith_members_state *state, uint32_t path)
+{
+    if (path >= state->members->path_count || path == state->flat) {
+        return path != state->flat || state->left == 0;
+    }
+    const struct rwith__member_path *p = &state->members->paths[path];
+
+    return p->is_flat &&
+           (p->end == path + 1 ||
+            memchr(state->seen + path + 1, 0, p->end - path - 1) == NULL);
 }
 
 void rwith_members_shape(rwith_members_state *state, uint32_t path,
@@ -290,7 +293,9 @@ void rwith_members_leave(rwith_members_state *state, uint32_t path)
 {
     if (path < state->members->path_count &&
         state->members->paths[path].repeats) {
-        scope_decide(state, path);
+        if (!rwith_members_is_settled(state, path)) {
+            scope_decide(state, path);
+        }
         state_forget(state, path);
         state->seen[path] = SEEN;
     }

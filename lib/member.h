@@ -22,8 +22,22 @@ struct rwith__member_path {
     uint32_t top_count;
     uint8_t kind;
     bool repeats;
+    bool is_idle;  /* once it was there, nothing about its value matters */
+    bool is_flat;  /* below it are only idle names */
     uint8_t level; /* repeating paths from the root to here, itself too */
 };
+
+/* A path by its name, for the search: where most names differ comes first. */
+struct rwith__member_name {
+    uint64_t tail; /* rwith__hash_tail(): all of a name of up to eight bytes */
+    uint32_t kind; /* and the length above it */
+    uint32_t path;
+};
+
+static inline uint32_t rwith__member_kind(rwith_member_kind kind, size_t len)
+{
+    return len < UINT32_MAX / 8 ? (uint32_t)(len << 3 | kind) : UINT32_MAX;
+}
 
 enum rwith__clause_kind {
     RWITH__CLAUSE_NEED,
@@ -51,8 +65,8 @@ struct rwith_members {
     rwith_alloc mem; /* of the block, unless it lies in a policy */
     const struct rwith__member_path *paths;
     const struct rwith__member_clause *clauses;
-    const uint32_t *index; /* children by name: length, then bytes */
-    const uint32_t *tops;  /* clauses that a scope decides, by scope */
+    const struct rwith__member_name *index; /* children, sorted */
+    const uint32_t *tops; /* clauses that a scope decides, by scope */
     const struct rwith__text *texts;
     const char *bytes;
     uint32_t path_count;
@@ -67,6 +81,11 @@ struct rwith_members {
 /* A tree is one block: its bytes, and a copy of it into such a block. */
 size_t rwith__members_size(const rwith_members *members);
 rwith_members *rwith__members_copy(const rwith_members *members, void *block);
+
+/* The child of that kind and name, or what takes any name, or NONE. */
+uint32_t rwith__member_find(const rwith_members *members,
+                            const struct rwith__member_path *parent,
+                            rwith_member_kind kind, rwith_slice name);
 
 /* The same tree? */
 bool rwith__members_equal(const rwith_members *a, const rwith_members *b);

@@ -121,19 +121,21 @@ static bool number_paths(struct compile *c, uint32_t from, uint32_t parent)
     return true;
 }
 
-/* Is path a before b in the index: by length, bytes, kind? */
-static bool is_before(const struct compile *c, uint32_t a, uint32_t b)
+/* Is a before b in the index: by length and kind, tail, bytes? */
+static bool is_before(const struct compile *c,
+                      const struct rwith__member_name *a,
+                      const struct rwith__member_name *b)
 {
-    const struct rwith__member_path *x = path_at(c, a), *y = path_at(c, b);
-    rwith_slice s = rwith__texts_at(&c->texts, x->name);
-    rwith_slice t = rwith__texts_at(&c->texts, y->name);
-
-    if (s.len != t.len) {
-        return s.len < t.len;
+    if (a->kind != b->kind) {
+        return a->kind < b->kind;
     }
-    int order = s.len > 0 ? memcmp(s.ptr, t.ptr, s.len) : 0;
+    if (a->tail != b->tail) {
+        return a->tail < b->tail;
+    }
+    rwith_slice x = rwith__texts_at(&c->texts, path_at(c, a->path)->name);
+    rwith_slice y = rwith__texts_at(&c->texts, path_at(c, b->path)->name);
 
-    return order != 0 ? order < 0 : x->kind < y->kind;
+    return x.len > 0 && memcmp(x.ptr, y.ptr, x.len) < 0;
 }
 
 /* Put a child into its place among those of its parent. */
@@ -142,20 +144,26 @@ static bool index_insert(struct compile *c, size_t from, uint32_t child)
     if (rwith__rows_add(c->mem, &c->index, 1) == NULL) {
         return false;
     }
-    uint32_t *index = c->index.items;
+    rwith_slice name = rwith__texts_at(&c->texts, path_at(c, child)->name);
+    struct rwith__member_name row = {
+        .tail = rwith__hash_tail(name.ptr, name.len),
+        .kind = rwith__member_kind(path_at(c, child)->kind, name.len),
+        .path = child,
+    };
+    struct rwith__member_name *index = c->index.items;
     size_t low = from, high = c->index.count - 1, last = high;
 
     while (low < high) {
         size_t middle = low + (high - low) / 2;
 
-        if (is_before(c, index[middle], child)) {
+        if (is_before(c, &index[middle], &row)) {
             low = middle + 1;
         } else {
             high = middle;
         }
     }
     memmove(index + low + 1, index + low, (last - low) * sizeof(*index));
-    index[low] = child;
+    index[low] = row;
     return true;
 }
 
@@ -331,6 +339,33 @@ static bool list_tops(struct compile *c)
     return true;
 }
 
+/*
+ * Which values need not be looked into.  A name is idle when nothing is below
+ * it and no choice asks what it is; a path is flat when all that is below it
+ * are idle names, so that a body which had them all has nothing more to say.
+ */
+static void mark_idle(struct compile *c)
+{
+    for (uint32_t i = 0; i < c->paths.count; i++) {
+        struct rwith__member_path *path = path_at(c, i);
+
+        path->is_flat = true;
+        path->is_idle = path->end == i + 1 && !path->repeats;
+    }
+    for (uint32_t i = 0; i < c->clauses.count; i++) {
+        const struct rwith__member_clause *clause = clause_at(c, i);
+
+        if (clause->kind != RWITH__CLAUSE_NEED) {
+            path_at(c, clause->path)->is_idle = false;
+        }
+    }
+    for (uint32_t i = 1; i < c->paths.count; i++) {
+        if (!path_at(c, i)->is_idle) {
+            path_at(c, path_at(c, i)->parent)->is_flat = false;
+        }
+    }
+}
+
 static void *copy_rows(char **at, const struct rwith__rows *rows)
 {
     void *to = rwith__room_take(at, rows->count, rows->size);
@@ -447,7 +482,7 @@ int rwith_members_new(const rwith_alloc *mem, const rwith_members_draft *draft,
         .paths = { .size = sizeof(struct rwith__member_path) },
         .clauses = { .size = sizeof(struct rwith__member_clause) },
         .parents = { .size = sizeof(uint32_t) },
-        .index = { .size = sizeof(uint32_t) },
+        .index = { .size = sizeof(struct rwith__member_name) },
         .tops = { .size = sizeof(uint32_t) },
     };
     rwith_members *members = NULL;
@@ -458,6 +493,7 @@ int rwith_members_new(const rwith_alloc *mem, const rwith_members_draft *draft,
         index_paths(&c) &&
         number_clauses(&c, RWITH_MEMBERS_ROOT, RWITH_MEMBERS_NONE) &&
         list_tops(&c)) {
+        mark_idle(&c);
         members = compile_finish(&c);
     }
     rwith__texts_free(&memory, &c.texts);

@@ -188,6 +188,14 @@ RWITH_API uint32_t rwith_members_enter(rwith_members_state *state,
                                        uint32_t parent, rwith_member_kind kind,
                                        rwith_slice name);
 
+/**
+ * Can nothing more inside the value at @a path change the verdict?  So it is
+ * when all that matters there was there; a reader may skip the rest.
+ * #RWITH_MEMBERS_NONE: yes.
+ */
+RWITH_API bool rwith_members_is_settled(const rwith_members_state *state,
+                                        uint32_t path);
+
 /** What the value at @a path is (one of RWITH_SHAPE_…); before anything
  * inside it is entered.  #RWITH_MEMBERS_NONE is accepted. */
 RWITH_API void rwith_members_shape(rwith_members_state *state, uint32_t path,
