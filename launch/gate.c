@@ -292,8 +292,9 @@ static int run_nginx(const rwith_gate *gate, rwith_instance *instance,
     } else if (gate->print_config) {
         fputs(conf.text, stdout);
     } else {
-        /* The extended format's times are UTC. */
-        setenv("TZ", "UTC0", strcmp(gate->log_format, "w3c") == 0);
+        if (strcmp(gate->log_format, "w3c") == 0) {
+            setenv("TZ", "UTC0", 1); /* that format's times are UTC */
+        }
         status = rwith_gate_begin_log(gate);
     }
     if (status == 0 && !gate->print_config) {

@@ -25,7 +25,8 @@
 
 static const char path_map[] =
     "    map $request_uri $retrywith_path {\n"
-    "        \"~^(?<retrywith_before>[^?]*)\" $retrywith_before;\n"
+    "        default -;\n"
+    "        \"~^(?<retrywith_before>[^?]+)\" $retrywith_before;\n"
     "    }\n";
 
 static const char common_format[] =
@@ -45,6 +46,10 @@ static const char json_format[] =
 /* Date and time are UTC there (the process runs in that zone), and the time
  * taken in milliseconds. */
 static const char w3c_format[] =
+    "    map $host $retrywith_host {\n"
+    "        default $host;\n"
+    "        \"\" -;\n"
+    "    }\n"
     "    map $time_iso8601 $retrywith_date {\n"
     "        \"~^(?<retrywith_day>[^T]*)T\" $retrywith_day;\n"
     "    }\n"
@@ -58,7 +63,7 @@ static const char w3c_format[] =
     "    }\n"
     "    log_format retrywith '$retrywith_date $retrywith_clock '\n"
     "        '$server_addr $server_port $remote_addr $request_method '\n"
-    "        '$retrywith_path $server_protocol $host $status '\n"
+    "        '$retrywith_path $server_protocol $retrywith_host $status '\n"
     "        '$retry_with_substatus 0 $bytes_sent $request_length '\n"
     "        '$retrywith_ms';\n";
 

@@ -159,7 +159,8 @@ static void put_log(const rwith_relay *relay, rwith_conf *conf)
     rwith_conf_put(
         conf,
         "    map $request_uri $retrywith_path {\n"
-        "        \"~^(?<retrywith_before>[^?]*)\" $retrywith_before;\n"
+        "        default -;\n"
+        "        \"~^(?<retrywith_before>[^?]+)\" $retrywith_before;\n"
         "    }\n"
         "    log_format retrywith '$time_iso8601 $remote_addr '\n"
         "        '\"$request_method $retrywith_path\" $status '\n"

@@ -144,6 +144,27 @@ stamp = time.mktime(time.strptime(rows[0]["date"] + " " + rows[0]["time"],
 ok(abs(stamp - time.time()) < 300, "w3c: UTC", rows[0])
 ok(all(r["time-taken"].isdigit() for r in rows), "w3c: milliseconds")
 
+# What has no value is a hyphen, so that the columns stay; times are those of
+# this machine where the format says nothing else.
+zone = write("nginx-zone", "#!/bin/sh\nprintf %%s \"${TZ-none}\" >%s/zone\n"
+             "exec %s \"$@\"\n" % (scratch, NGINX), 0o700)
+os.environ.pop("TZ", None)
+for form, wants in (("common", "none"), ("w3c", "UTC0")):
+    path = scratch + "/odd-%s.log" % form
+    server = gate("--openapi", document, "--to", origin.url, "--log", path,
+                  "--log-format", form, env={"RETRYWITH_NGINX": zone})
+    raw(server.port, "GET /x HTTP/1.0\r\n\r\n")
+    raw(server.port, "GARBAGE\r\n\r\n")
+    wait_for(lambda: open(path).read().count("\n") >=
+             (5 if form == "w3c" else 2), "the log")
+    server.stop()
+    is_(open(scratch + "/zone").read(), wants, form + ": the zone")
+rows = [line.split(" ") for line in open(path).read().split("\n")[3:] if line]
+is_([len(row) for row in rows], [len(names)] * 2, "w3c: nothing is empty")
+is_([row[names.index("cs-uri-stem")] for row in rows], ["/x", "-"],
+    "w3c: no path")
+is_(rows[0][names.index("cs-host")], "-", "w3c: no Host")
+
 # --- modes -------------------------------------------------------------------
 server = gate("--openapi", document, "--to", origin.url + "/pre/",
               "--report-only", "--base-path", "/")
