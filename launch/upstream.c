@@ -247,14 +247,14 @@ void rwith_upstream_put_proxy(const rwith_upstream *upstream,
         "            proxy_pass_header X-Accel-Buffering;\n"
         "            proxy_pass_header X-Accel-Charset;\n"
         "            proxy_ignore_headers X-Accel-Redirect X-Accel-Expires\n"
-        "                X-Accel-Limit-Rate X-Accel-Buffering\n"
-        "                X-Accel-Charset Expires Cache-Control Set-Cookie\n"
-        "                Vary;\n",
+        "                X-Accel-Limit-Rate%r X-Accel-Charset\n"
+        "                Expires Cache-Control Set-Cookie Vary;\n",
         rwith_upstream_is_tls(upstream) ? "https" : "http", proxying->target,
         upstream->authority, proxying->streams_bodies ? "off" : "on",
         (unsigned long)upstream->connect_timeout_ms,
         (unsigned long)upstream->timeout_ms,
-        (unsigned long)upstream->timeout_ms);
+        (unsigned long)upstream->timeout_ms,
+        proxying->streams_bodies ? "" : " X-Accel-Buffering");
     if (proxying->redirect != NULL) {
         rwith_conf_put(conf, "            proxy_redirect %v /;\n",
                        proxying->redirect);

@@ -377,6 +377,17 @@ ngx_http_retry_with_dress(ngx_http_request_t *r,
         return NGX_OK;
     }
 
+    /* nginx gathers what has no length of its own: events would be late */
+
+    if (r->headers_out.content_type.len >= sizeof("text/event-stream") - 1
+        && ngx_strncasecmp(r->headers_out.content_type.data,
+                           (u_char *) "text/event-stream",
+                           sizeof("text/event-stream") - 1)
+           == 0)
+    {
+        r->upstream->buffering = 0;
+    }
+
     hops = ngx_http_retry_with_named_hops(&r->upstream->headers_in.headers);
 
     for (part = &r->headers_out.headers.part; part; part = part->next) {

@@ -18,6 +18,17 @@ def answer(connection, request, origin):
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 12345\r\n"
                            b"X-A: 1\r\n\r\n")
         return True
+    if request.target.startswith("/accel"):
+        return respond(connection, "200 OK", [
+            ("X-Accel-Redirect", "/elsewhere"), ("X-Accel-Expires", "60"),
+            ("X-Accel-Limit-Rate", "1"), ("X-Accel-Charset", "x")], "accel")
+    if request.target.startswith("/events"):
+        connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n"
+                           b"Content-Type: text/event-stream\r\n"
+                           b"X-Accel-Buffering: no\r\n\r\ndata: first\n\n")
+        was_read.wait(DEADLINE)
+        connection.sendall(b"data: second\n\n")
+        return False
     if request.target.startswith("/cookie") and \
             not request.get("Ms-Echo-Reply"):
         return respond(connection, "449 Retry With", [
@@ -32,6 +43,7 @@ def answer(connection, request, origin):
         ("Keep-Alive", "timeout=5"), ("Via", "1.1 elsewhere")], "body")
 
 
+was_read = threading.Event()
 origin = RawOrigin(answer)
 relay = retrywith_server("relay", "--to", origin.url)
 port = relay.port
@@ -141,6 +153,43 @@ got = send("GET /cookie HTTP/1.1")
 cookies = re.findall(r"(?mi)^Set-Cookie: (\w+)=", got)
 is_(sorted(cookies), ["final", "from449", "second"],
     "Set-Cookie of the swallowed 449 reaches the client")
+
+# --- what means something to nginx is the origin's own -------------------------
+got = send("GET /accel HTTP/1.1")
+ok(got.endswith("accel") or "accel\r\n0" in got,
+   "X-Accel-Redirect leads nowhere", got)
+is_(re.findall(r"(?m)^(X-Accel-\S+): ", got),
+    ["X-Accel-Redirect", "X-Accel-Expires", "X-Accel-Limit-Rate",
+     "X-Accel-Charset"], "such fields reach the client")
+is_([r.target for r in origin.requests], ["/accel"], "and nothing else is asked")
+
+# --- fields that a CGI behind would take for framing ---------------------------
+send("POST /cgi HTTP/1.1", "Content_Length: 77", "Transfer_Encoding: chunked",
+     "Proxy_Connection: x", "Content-Length: 2", body="ab")
+is_([n for n, _ in origin.requests[0].fields if "_" in n],
+    ["Proxy_Connection"], "Content_Length and Transfer_Encoding do not pass")
+
+# --- events come when they are sent, an end or not ----------------------------
+gate = retrywith_server("gate", "--to", origin.url, "--require",
+                        "GET /x: header X-Key")
+for server in (relay, gate):
+    was_read.clear()
+    with socket.create_connection(("127.0.0.1", server.port),
+                                  DEADLINE / 2) as connection:
+        connection.sendall(b"GET /events HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n"
+                           b"Connection: close\r\n\r\n" % server.port)
+        data = b""
+        try:
+            while b"data: first" not in data:
+                data += connection.recv(4096)
+            was_read.set()
+            while b"data: second" not in data:
+                data += connection.recv(4096)
+        except OSError:
+            was_read.set()
+    like(data.decode(), r"(?s)data: first\n\n.*data: second",
+         server.ready.split()[1] + ": an event does not wait for the next")
+gate.stop()
 
 # --- one connection carries many requests ------------------------------------
 with socket.create_connection(("127.0.0.1", port), 10) as connection:
