@@ -305,6 +305,21 @@ static void write_item(struct rwith__writer *w, const rwith_missing *item,
     rwith__write_text(w, "</div>\n");
 }
 
+/* [R-2]: the script is a client that has understood; no script can read the
+ * field of the answer that its page came with. */
+static void write_echo(struct rwith__writer *w, const rwith_refusal *refusal)
+{
+    char echo[RWITH_REFUSAL_ECHO_LEN];
+
+    if (refusal->status != 449) {
+        return;
+    }
+    rwith_refusal_echo(refusal->missing, echo);
+    rwith__write_text(w, " data-echo=\"");
+    rwith__write(w, (rwith_slice){ echo, sizeof(echo) });
+    rwith__write_text(w, "\"");
+}
+
 /*
  * Without the script only a form whose every missing thing belongs into it
  * is sent: one of GET would lose the query that the address has.
@@ -327,9 +342,10 @@ static void write_form(struct rwith__writer *w, const rwith_refusal *refusal)
         }
     }
     rwith__write_text(w, needs_script ? "<button disabled " : "<button ");
-    rwith__write_text(w, is_post ? "data-method=\"POST\">"
-                                 : "data-method=\"GET\">");
-    rwith__write_text(w, "Send the request again</button>\n</form>\n");
+    rwith__write_text(w,
+                      is_post ? "data-method=\"POST\"" : "data-method=\"GET\"");
+    write_echo(w, refusal);
+    rwith__write_text(w, ">Send the request again</button>\n</form>\n");
     if (needs_script) {
         rwith__write_text(w, "<noscript><p class=\"note\">This form needs a "
                              "script of the page, and scripts are turned off. "

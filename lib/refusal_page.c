@@ -163,6 +163,9 @@ const char *const rwith__refusal_script[] = {
     "\n"
     "  /* --- sending it again --- */\n"
     "\n"
+    "  /* Of the answer that came last: it goes back with the next request. */\n"
+    "  var echo = button.dataset.echo;\n"
+    "\n"
     "  function encode(text) {\n"
     "    var bytes = \"\";\n"
     "    new TextEncoder().encode(text).forEach(function (byte) {\n"
@@ -180,9 +183,9 @@ const char *const rwith__refusal_script[] = {
     "    url.search = rest.join(\"&\");\n"
     "  }\n"
     "\n"
-    "  function setCookie(name, value) {\n"
+    "  function setCookie(name, value) {\n",
     "    var text = name + \"=\" + value.replace(/[^!#-+.-:<-\\[\\]-~-]/gu,\n"
-    "                                          encodeURIComponent);\n",
+    "                                          encodeURIComponent);\n"
     "    document.cookie = text + \"; path=/; SameSite=Lax\" +\n"
     "        (/^https/.test(location.protocol) ? \"; Secure\" : \"\");\n"
     "    if (document.cookie.split(/; */).indexOf(text) < 0) {\n"
@@ -291,11 +294,11 @@ const char *const rwith__refusal_script[] = {
     "      place.append(label);\n"
     "      if (item.description) {\n"
     "        var hint = make(\"p\", \"hint\", item.description);\n"
-    "        hint.id = input.id + \"h\";\n"
+    "        hint.id = input.id + \"h\";\n",
     "        input.setAttribute(\"aria-describedby\", hint.id);\n"
     "        place.append(hint);\n"
     "      }\n"
-    "      place.append(input);\n",
+    "      place.append(input);\n"
     "      if (item.schema) {\n"
     "        place.dataset.schema = JSON.stringify(item.schema);\n"
     "      }\n"
@@ -335,12 +338,16 @@ const char *const rwith__refusal_script[] = {
     "  function send(to) {\n"
     "    button.disabled = true;\n"
     "    say(\"Sending\\u2026\");\n"
+    "    if (echo) {\n"
+    "      to.headers.set(\"Ms-Echo-Reply\", echo);\n"
+    "    }\n"
     "    fetch(to.url, {\n"
     "      method: button.dataset.method,\n"
     "      headers: to.headers,\n"
     "      body: button.dataset.method === \"GET\" ? undefined : to.body,\n"
     "      cache: \"no-store\"\n"
     "    }).then(function (response) {\n"
+    "      echo = response.headers.get(\"Ms-Echo-Request\");\n"
     "      return response.blob().then(function (blob) {\n"
     "        return tell(response, blob);\n"
     "      });\n"
@@ -379,7 +386,7 @@ const char *const rwith__refusal_script[] = {
 
 const char rwith__refusal_csp[] =
     "default-src 'none'; style-src 'sha256-WymDtnTkjclDsoWzA8u5USfszx+gL2Raef5G5KCM+DI='; "
-    "script-src 'sha256-g6fNg0QgVhCjfJ6frQFeI04eKYdF1n6H74FVfGvUvUs='; "
+    "script-src 'sha256-bOTIpkVa2NXsWCZCazVv0e/t9i1t4ZUZZkz+gcEY/xk='; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'";
 /* clang-format on */

@@ -101,6 +101,9 @@
 
   /* --- sending it again --- */
 
+  /* Of the answer that came last: it goes back with the next request. */
+  var echo = button.dataset.echo;
+
   function encode(text) {
     var bytes = "";
     new TextEncoder().encode(text).forEach(function (byte) {
@@ -273,12 +276,16 @@
   function send(to) {
     button.disabled = true;
     say("Sending\u2026");
+    if (echo) {
+      to.headers.set("Ms-Echo-Reply", echo);
+    }
     fetch(to.url, {
       method: button.dataset.method,
       headers: to.headers,
       body: button.dataset.method === "GET" ? undefined : to.body,
       cache: "no-store"
     }).then(function (response) {
+      echo = response.headers.get("Ms-Echo-Request");
       return response.blob().then(function (blob) {
         return tell(response, blob);
       });

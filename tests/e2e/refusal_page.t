@@ -87,7 +87,8 @@ def answer(connection, request, origin):
     if b"address=" in request.body and request.target == "/order" and \
             b"gift=" not in request.body:
         return respond(connection, "449 Retry With",
-                       [("Content-Type", "application/problem+json")],
+                       [("Content-Type", "application/problem+json"),
+                        ("Ms-Echo-Request", "of the origin")],
                        json.dumps({"missing": [
                            {"in": "body", "pointer": "/gift",
                             "description": "Is it one?"}]}))
@@ -156,6 +157,9 @@ is_(got[0].target, "/account?a=%20b+c;d&session=s%201%262%C3%A9",
     "GET: the query, what it had byte for byte")
 is_((got[0].get("X-Api-Key"), got[0].get("Cookie")),
     ("the key", "sid=a%3Bb"), "GET: header field and cookie")
+like(curl("-si", "-H", "Accept: text/html", gate.url + "/account").out,
+     r"(?m)^Ms-Echo-Request: %s\r$" % got[0].get("Ms-Echo-Reply"),
+     "GET: the echo comes back, as it was [R-2]")
 like(page.text, r"200 OK", "GET: the page names the status")
 is_(page.run("return document.activeElement.tagName"), "SECTION",
     "GET: the answer has the focus")
@@ -191,8 +195,9 @@ refused("/token", "bearer", 401)
 page.fill("input[type=password]", "t0ken")
 page.keys("\ue007")  # Enter
 page.wait("return !document.querySelector('section').hidden")
-is_([r.get("Authorization") for r in seen()], ["Bearer t0ken"],
-    "bearer: the token arrived, sent by the Enter key")
+is_([(r.get("Authorization"), r.get("Ms-Echo-Reply")) for r in seen()],
+    [("Bearer t0ken", None)],
+    "bearer: the token arrived, sent by the Enter key; a 401 has no echo")
 check_quiet("bearer")
 refused("/user", "basic")
 page.fill("[autocomplete=username]", "J\u00fcrgen")
@@ -265,6 +270,10 @@ page.wait("return !document.querySelector('section').hidden")
 is_([(r.get("X-Api-Key"), r.body.decode()) for r in seen()],
     [("k", "item=x&address=here"), ("k", "item=x&address=here&gift=yes")],
     "form, header field: all arrived")
+like(seen()[0].get("Ms-Echo-Reply") or "", "^[0-9a-f]{16}$",
+     "form, header field: with the gate's echo")
+is_(seen()[1].get("Ms-Echo-Reply"), "of the origin",
+    "form, header field: and then with the origin's")
 check_quiet("form, header field")
 
 start("long")
