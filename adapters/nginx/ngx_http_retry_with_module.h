@@ -128,7 +128,8 @@ typedef struct {
 typedef struct {
     uint64_t                           key;
     uint64_t                           owner;    /* 0: free */
-    ngx_msec_t                         expires;  /* should a worker die */
+    ngx_pid_t                          pid;      /* the worker's */
+    ngx_msec_t                         expires;  /* should an origin hang */
 } ngx_http_retry_with_turn_t;
 
 

@@ -10,7 +10,7 @@
 #include "ngx_http_retry_with_module.h"
 
 
-/* a worker that died, or an origin that hangs, holds the others no longer */
+/* an origin that hangs holds the others no longer */
 #define NGX_HTTP_RETRY_WITH_TURN_MSEC  30000
 
 #define NGX_HTTP_RETRY_WITH_POLL_MIN   5
@@ -23,6 +23,18 @@ static void ngx_http_retry_with_turn_handler(ngx_event_t *ev);
 /* of a worker: who waits for a turn */
 
 static ngx_queue_t  ngx_http_retry_with_waiting;
+
+
+/*
+ * A worker that died ends no turn of its own.  Where its number was given to
+ * another process since, the turn ends with its time.
+ */
+
+static ngx_uint_t
+ngx_http_retry_with_is_dead(ngx_pid_t pid)
+{
+    return pid != ngx_pid && kill(pid, 0) == -1 && ngx_errno == NGX_ESRCH;
+}
 
 
 /* with the lock held; NULL: somebody else has it */
@@ -49,6 +61,12 @@ ngx_http_retry_with_find_turn(ngx_http_retry_with_turns_t *turns,
         }
 
         if (turn->key == key) {
+
+            if (ngx_http_retry_with_is_dead(turn->pid)) {
+                turn->owner = 0;
+                return turn;
+            }
+
             return NULL;
         }
     }
@@ -95,6 +113,7 @@ ngx_http_retry_with_take_turn(ngx_http_retry_with_ctx_t *ctx)
 
             turn->key = key;
             turn->owner = ctx->turn;
+            turn->pid = ngx_pid;
             turn->expires = ngx_current_msec + NGX_HTTP_RETRY_WITH_TURN_MSEC;
 
         } else {

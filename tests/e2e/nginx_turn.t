@@ -166,6 +166,18 @@ is_(statuses(got), [200, 200], "those who leave while they wait do no harm")
 ok(fetches() <= 7, "and each of them was given one turn at the most",
    fetches())
 
+first = start(cookie="a=5", count=1)
+before = workers_of(server)
+for pid in before:
+    os.kill(pid, signal.SIGKILL)
+wait_for(lambda: len(workers_of(server)) == 2 and
+         not set(before) & set(workers_of(server)), "other workers")
+second = connect("/x", "a=5")
+wait_for(lambda: fetches() == 2, "the next to fetch, long before 30 s")
+is_(fetches(), 2, "a worker dies while it fetches: the next request fetches")
+release.set()
+is_(statuses([read_all(second)]), [200], "and is answered")
+
 made = start("/passing/x", count=4)
 wait_for(lambda: fetches() == 4, "each to fetch")
 release.set()
