@@ -52,4 +52,8 @@ is_(sorted(d for d in directives | variables
 documented = set(re.findall(r"(?m)^#+ `?\$?(retry_with\w*)", readme))
 is_(sorted(documented - directives - variables), [],
     "the module's README has no other")
+heap = re.findall(r'(?m)^#define HEAP_\w+ +"(\d+)"',
+                  text("launch/instance.c"))
+is_(heap, re.findall(r"MALLOC_\w+_=(\d+)", readme),
+    "the module's README has the launcher's limits of the heap")
 done()
