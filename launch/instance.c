@@ -74,6 +74,11 @@ int rwith_instance_open(rwith_instance *instance, const char *module,
     signal(SIGPIPE, SIG_IGN);
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     sigprocmask(SIG_BLOCK, &ours, &instance->old_mask);
+    /* What nohup or a shell has us ignore would never arrive; SIGINT stays
+     * ignored in the background. */
+    signal(SIGTERM, SIG_DFL);
+    signal(SIGHUP, SIG_DFL);
+    signal(SIGCHLD, SIG_DFL);
     instance->signal_fd = signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK);
     if (instance->signal_fd < 0) {
         rwith_say("RW0212: signals cannot be waited for: %s", strerror(errno));
@@ -232,6 +237,8 @@ static _Noreturn void become_nginx(const rwith_instance *instance,
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     sigprocmask(SIG_SETMASK, &instance->old_mask, NULL);
     signal(SIGPIPE, SIG_DFL);
+    signal(SIGINT, SIG_DFL);
+    signal(SIGQUIT, SIG_DFL); /* by which it is told to finish */
     if (getppid() == parent && null >= 0 && dup2(null, 0) == 0 &&
         dup2(log_fd, 1) == 1 && dup2(log_fd, 2) == 2) {
         close_others(plan);

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,6 +127,10 @@ static _Noreturn void serve(int out, int64_t refresh_ms, int news)
     };
 
     dup2(out, STDOUT_FILENO);
+    /* As in the background of a script, under nohup. */
+    signal(SIGQUIT, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGCHLD, SIG_IGN);
     int status = rwith_listener_open("127.0.0.1:0", false, &listener);
     if (status == 0) {
         status = rwith_instance_open(&instance, "/dev/null", false);
