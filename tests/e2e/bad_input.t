@@ -100,16 +100,19 @@ for name, option, text, line, column in FILES:
     is_(open(path).read(), before, name + ": the file is untouched")
 
 # --- permissions -------------------------------------------------------------
-literal = write("open", "origin %s\n    header X-Key value sEcReT\n"
-                % origin.url, 0o644)
-got = retrywith("fetch", "--supply", literal, URL)
-is_(got.code, 102, "literals readable by others: refused")
-like(got.err, r"chmod|600", "and says what to do")
-unlike(got.err, "sEcReT", "and shows no value")
-writable = write("writable", "origin %s\n    header X-Key env HOME\n"
-                 % origin.url, 0o666)
-got = retrywith("fetch", "--supply", writable, URL)
-is_(got.code, 102, "writable by others: refused")
+for mode in (0o640, 0o604, 0o644):
+    literal = write("open", "origin %s\n    header X-Key value sEcReT\n"
+                    % origin.url, mode)
+    got = retrywith("fetch", "--supply", literal, URL)
+    is_(got.code, 102, "literals readable by others, %o: refused" % mode)
+    like(got.err, r"chmod go-r", "and says what to do")
+    unlike(got.err, "sEcReT", "and shows no value")
+for mode in (0o620, 0o602, 0o666):
+    writable = write("writable", "origin %s\n    header X-Key env HOME\n"
+                     % origin.url, mode)
+    got = retrywith("fetch", "--supply", writable, URL)
+    is_(got.code, 102, "writable by others, %o: refused" % mode)
+    like(got.err, r"chmod go-w", "and says what to do")
 harmless = write("harmless", "origin %s\n    header X-Key env HOME\n"
                  % origin.url, 0o644)
 is_(retrywith("fetch", "-s", "--supply", harmless, URL).code, 0,
@@ -134,7 +137,10 @@ wants = RawOrigin(lambda c, q, o: respond(c, "200 OK", [], q.get("X-Key"))
                           [("MS-RetryWith", "Required-Header: X-Key")], "no"))
 supply = write("reload", "origin %s\n    header X-Key value one\n"
                % wants.url)
-relay = retrywith_server("relay", "--to", wants.url, "--supply", supply)
+TALK = "dialect talk\nabout a\nwhen status 449\nrepeat any\n"
+dialect = write("talk", TALK + "need header X-Key\n")
+relay = retrywith_server("relay", "--to", wants.url, "--supply", supply,
+                         "--dialect", dialect)
 is_(curl("-s", relay.url + "/").out, "one", "reload: the first value")
 write("reload", "origin %s\n    hat X-Key value two\n" % wants.url)
 relay.signal(signal.SIGHUP)
@@ -142,6 +148,16 @@ wait_for(lambda: "reload:2:5" in relay.err.replace(scratch + "/", ""),
          "the sentence about the bad file")
 is_(curl("-s", relay.url + "/").out, "one",
     "reload: a bad file keeps the old state")
+write("reload", "origin %s\n    header X-Key value one\n" % wants.url)
+write("talk", TALK + "need hat X-Key\n")
+relay.signal(signal.SIGHUP)
+wait_for(lambda: "talk:5:6" in relay.err and
+         relay.err.count("were read before are kept") == 2,
+         "the sentence about the bad dialect")
+unlike(relay.err, "RW0015", "reload: before nginx is told")
+is_(curl("-s", relay.url + "/").out, "one",
+    "reload: a bad dialect keeps it too")
+write("talk", TALK + "need header X-Key\n")
 write("reload", "origin %s\n    header X-Key value two\n" % wants.url)
 relay.signal(signal.SIGHUP)
 wait_for(lambda: curl("-s", relay.url + "/").out == "two",
