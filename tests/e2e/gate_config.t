@@ -125,6 +125,17 @@ accept("bodies of forward authentication", location(
     'retry_with_forward_auth on; retry_with_require "POST /a: body /b";'),
     r"\[warn\].*sees no body: what 1 operations need.*nginx\.conf:\d+")
 
+# --- a body of 16 MiB is looked into, a longer one is not -----------------------
+server = nginx("""server { listen 127.0.0.1:%%PORT%%; root %s;
+    client_max_body_size 20m;
+    retry_with_require "POST /d: body /a"; }""" % scratch, module=True)
+for size, status in ((16 << 20, 449), ((16 << 20) + 1, 404)):
+    body = write("body.json", '{"x":"%s"}' % ("y" * (size - 8)))
+    is_(curl("-si", "-H", "Expect:", "-H", "Content-Type: application/json",
+             "--data-binary", "@" + body, server.url + "/d").status, status,
+        "%d bytes: %d" % (size, status))
+server.stop()
+
 # --- redirects inside nginx ----------------------------------------------------
 os.makedirs(scratch + "/www/other")
 os.makedirs(scratch + "/www/same")

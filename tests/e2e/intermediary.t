@@ -97,6 +97,7 @@ is_(re.findall(r"(?m)^X-Dup: (\w+)", got), ["one", "two"],
 unlike(got, r"(?m)^X-Hop:", "a field named by Connection is not forwarded")
 unlike(got, r"timeout=5", "the origin's Keep-Alive is not forwarded")
 like(got, r"(?m)^Via: .*elsewhere", "the origin's Via stays")
+like(got, r"(?m)^Via: (.*, )?1\.1 retrywith-", "and ours is added")
 
 # --- 204, 304, HEAD ----------------------------------------------------------
 got = send("GET /204 HTTP/1.1")
