@@ -559,13 +559,32 @@ struct shapes {
 #define LENGTH_BIT(name) (UINT32_C(1) << (sizeof(name) - 1))
 #define LETTER_BIT(name) (UINT32_C(1) << ((name)[0] & 31))
 
+/* What is looked for where a shape is found: apart, so that the rest is
+ * small enough to become part of its callers. */
+#if defined(__GNUC__)
+#define RARE __attribute__((noinline, cold))
+#else
+#define RARE
+#endif
+
 static inline bool has_shape(struct shapes shapes, rwith_slice name)
 {
     return name.len - 1 < 31 && (shapes.lengths >> name.len & 1) != 0 &&
            (shapes.letters >> (name.ptr[0] & 31) & 1) != 0;
 }
 
-static const struct field *field_find(bool is_request, rwith_slice name)
+static RARE const struct field *field_search(bool is_request, rwith_slice name)
+{
+    for (size_t i = 0; i < NELEMS(fields); i++) {
+        if (fields[i].is_request == is_request &&
+            rwith__ascii_equal(fields[i].name, name)) {
+            return &fields[i];
+        }
+    }
+    return NULL;
+}
+
+static inline const struct field *field_find(bool is_request, rwith_slice name)
 {
 #define REQUEST_LENGTH(name, is_request, translate)                            \
     | ((is_request) ? LENGTH_BIT(name) : 0)
@@ -584,16 +603,9 @@ static const struct field *field_find(bool is_request, rwith_slice name)
 #undef RESPONSE_LENGTH
 #undef RESPONSE_LETTER
 
-    if (!has_shape(is_request ? of_request : of_response, name)) {
-        return NULL;
-    }
-    for (size_t i = 0; i < NELEMS(fields); i++) {
-        if (fields[i].is_request == is_request &&
-            rwith__ascii_equal(fields[i].name, name)) {
-            return &fields[i];
-        }
-    }
-    return NULL;
+    return has_shape(is_request ? of_request : of_response, name)
+               ? field_search(is_request, name)
+               : NULL;
 }
 
 bool rwith_rewrite_has_field(bool is_request, rwith_slice name)
@@ -671,10 +683,9 @@ static bool is_one_of(const rwith_slice *names, size_t count, rwith_slice name)
     return false;
 }
 
-bool rwith_rewrite_is_hop_by_hop(rwith_slice name, rwith_slice connection)
+static RARE bool is_hop(rwith_slice name, rwith_slice connection)
 {
-    if (has_shape(hop_shapes, name) &&
-        is_one_of(hop_by_hop, NELEMS(hop_by_hop), name)) {
+    if (is_one_of(hop_by_hop, NELEMS(hop_by_hop), name)) {
         return true;
     }
     if (connection.len == 0 ||
@@ -693,4 +704,10 @@ bool rwith_rewrite_is_hop_by_hop(rwith_slice name, rwith_slice connection)
         connection = slice_from(connection, comma != NULL ? len + 1 : len);
     }
     return false;
+}
+
+bool rwith_rewrite_is_hop_by_hop(rwith_slice name, rwith_slice connection)
+{
+    return (connection.len > 0 || has_shape(hop_shapes, name)) &&
+           is_hop(name, connection);
 }

@@ -155,18 +155,22 @@ typedef enum {
 
 typedef struct {
     ngx_list_t                         headers;
+
+    /* if is_moved */
     ngx_str_t                          unparsed_uri;
     ngx_str_t                          uri;
     ngx_str_t                          args;
-    ngx_uint_t                         method;
-    ngx_str_t                          method_name;
-    ngx_http_request_body_t           *request_body;
-    off_t                              content_length_n;
-    unsigned                           chunked:1;
     unsigned                           valid_unparsed_uri:1;
     unsigned                           valid_location:1;
     unsigned                           quoted_uri:1;
     unsigned                           internal:1;
+
+    /* if is_whole */
+    unsigned                           chunked:1;
+    ngx_uint_t                         method;
+    ngx_str_t                          method_name;
+    ngx_http_request_body_t           *request_body;
+    off_t                              content_length_n;
 } ngx_http_retry_with_saved_t;
 
 
@@ -220,7 +224,8 @@ struct ngx_http_retry_with_ctx_s {
     rwith_trust_verdict                verdict;
 
     unsigned                           is_saved:1;
-    unsigned                           is_whole:1;     /* another body, too */
+    unsigned                           is_moved:1;     /* the target, too */
+    unsigned                           is_whole:1;     /* all of it */
     unsigned                           is_waiting:1;
     unsigned                           is_mapped:1;
     unsigned                           is_obtaining:1;

@@ -158,6 +158,7 @@ static ngx_uint_t
 ngx_http_retry_with_is_connection(ngx_table_elt_t *header)
 {
     return header->key.len == sizeof("Connection") - 1
+           && (header->key.data[0] | 0x20) == 'c'
            && rwith_slice_equal_nocase(ngx_http_retry_with_slice(&header->key),
                                        RWITH_LIT("Connection"));
 }
@@ -201,29 +202,20 @@ ngx_http_retry_with_named_hops(ngx_list_t *fields)
 }
 
 
-/* is it one of the connection's own, by its name or because it was named? */
-
-static ngx_uint_t
-ngx_http_retry_with_is_hop(ngx_list_t *named, ngx_str_t *name)
+static ngx_http_retry_with_rare ngx_uint_t
+ngx_http_retry_with_is_named(ngx_list_t *named, rwith_slice name)
 {
     ngx_uint_t        i;
-    rwith_slice       slice;
     ngx_list_part_t  *part;
     ngx_table_elt_t  *header;
 
-    slice = ngx_http_retry_with_slice(name);
-
-    if (rwith_rewrite_is_hop_by_hop(slice, RWITH_LIT(""))) {
-        return 1;
-    }
-
-    for (part = named ? &named->part : NULL; part; part = part->next) {
+    for (part = &named->part; part; part = part->next) {
         header = part->elts;
 
         for (i = 0; i < part->nelts; i++) {
 
             if (ngx_http_retry_with_is_connection(&header[i])
-                && rwith_rewrite_is_hop_by_hop(slice,
+                && rwith_rewrite_is_hop_by_hop(name,
                                  ngx_http_retry_with_slice(&header[i].value)))
             {
                 return 1;
@@ -232,6 +224,20 @@ ngx_http_retry_with_is_hop(ngx_list_t *named, ngx_str_t *name)
     }
 
     return 0;
+}
+
+
+/* is it one of the connection's own, by its name or because it was named? */
+
+static ngx_inline ngx_uint_t
+ngx_http_retry_with_is_hop(ngx_list_t *named, ngx_str_t *name)
+{
+    rwith_slice  slice;
+
+    slice = ngx_http_retry_with_slice(name);
+
+    return rwith_rewrite_is_hop_by_hop(slice, RWITH_LIT(""))
+           || (named && ngx_http_retry_with_is_named(named, slice));
 }
 
 

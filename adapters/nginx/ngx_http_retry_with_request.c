@@ -170,28 +170,13 @@ ngx_int_t
 ngx_http_retry_with_patch(ngx_http_request_t *r,
     ngx_http_retry_with_ctx_t *ctx, const rwith_effect *effect)
 {
-    rwith_slice                   target;
-    ngx_http_retry_with_saved_t  *saved;
+    rwith_slice  target;
 
-    saved = &ctx->saved;
-
-    saved->headers = r->headers_in.headers;
-    saved->unparsed_uri = r->unparsed_uri;
-    saved->uri = r->uri;
-    saved->args = r->args;
-    saved->valid_unparsed_uri = r->valid_unparsed_uri;
-    saved->valid_location = r->valid_location;
-    saved->quoted_uri = r->quoted_uri;
-    saved->internal = r->internal;
-    saved->method = r->method;
-    saved->method_name = r->method_name;
-    saved->request_body = r->request_body;
-    saved->content_length_n = r->headers_in.content_length_n;
-    saved->chunked = r->headers_in.chunked;
+    ctx->saved.headers = r->headers_in.headers;
     ctx->is_saved = 1;
 
-    ctx->hops = ctx->is_relay ? ngx_http_retry_with_named_hops(&saved->headers)
-                              : NULL;
+    ctx->hops = ctx->is_relay
+                ? ngx_http_retry_with_named_hops(&ctx->saved.headers) : NULL;
 
     if (ctx->is_obtaining) {
         if (ngx_http_retry_with_patch_whole(r, ctx, effect) != NGX_OK) {
@@ -226,7 +211,19 @@ static void
 ngx_http_retry_with_patch_target(ngx_http_request_t *r,
     ngx_http_retry_with_ctx_t *ctx, rwith_slice target)
 {
-    u_char  *query, *end;
+    u_char                       *query, *end;
+    ngx_http_retry_with_saved_t  *saved;
+
+    saved = &ctx->saved;
+
+    saved->unparsed_uri = r->unparsed_uri;
+    saved->uri = r->uri;
+    saved->args = r->args;
+    saved->valid_unparsed_uri = r->valid_unparsed_uri;
+    saved->valid_location = r->valid_location;
+    saved->quoted_uri = r->quoted_uri;
+    saved->internal = r->internal;
+    ctx->is_moved = 1;
 
     if (r->log_handler != ngx_http_retry_with_log_handler) {
         ctx->log_handler = r->log_handler;
@@ -517,8 +514,9 @@ static ngx_int_t
 ngx_http_retry_with_patch_whole(ngx_http_request_t *r,
     ngx_http_retry_with_ctx_t *ctx, const rwith_effect *effect)
 {
-    ngx_list_t                headers;
-    ngx_http_request_body_t  *body;
+    ngx_list_t                    headers;
+    ngx_http_request_body_t      *body;
+    ngx_http_retry_with_saved_t  *saved;
 
     body = ngx_pcalloc(r->pool, sizeof(ngx_http_request_body_t));
     if (body == NULL) {
@@ -535,6 +533,15 @@ ngx_http_retry_with_patch_whole(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
+    saved = &ctx->saved;
+
+    saved->method = r->method;
+    saved->method_name = r->method_name;
+    saved->request_body = r->request_body;
+    saved->content_length_n = r->headers_in.content_length_n;
+    saved->chunked = r->headers_in.chunked;
+    ctx->is_whole = 1;
+
     ngx_http_retry_with_use_headers(r, &headers);
 
     r->method_name.data = (u_char *) effect->method.ptr;
@@ -544,7 +551,6 @@ ngx_http_retry_with_patch_whole(ngx_http_request_t *r,
     r->method = NGX_HTTP_UNKNOWN;
 
     r->request_body = body;
-    ctx->is_whole = 1;
     r->headers_in.content_length_n = -1;
     r->headers_in.chunked = 0;
 
@@ -611,21 +617,26 @@ ngx_http_retry_with_restore(ngx_http_request_t *r,
     }
 
     r->headers_in.headers = saved->headers;
-    r->unparsed_uri = saved->unparsed_uri;
-    r->uri = saved->uri;
-    r->args = saved->args;
-    r->valid_unparsed_uri = saved->valid_unparsed_uri;
-    r->valid_location = saved->valid_location;
-    r->quoted_uri = saved->quoted_uri;
-    r->internal = saved->internal;
-    r->method = saved->method;
-    r->method_name = saved->method_name;
-    if (ctx->is_whole) {
-        r->request_body = saved->request_body;
-        ctx->is_whole = 0;
+
+    if (ctx->is_moved) {
+        r->unparsed_uri = saved->unparsed_uri;
+        r->uri = saved->uri;
+        r->args = saved->args;
+        r->valid_unparsed_uri = saved->valid_unparsed_uri;
+        r->valid_location = saved->valid_location;
+        r->quoted_uri = saved->quoted_uri;
+        r->internal = saved->internal;
     }
 
-    r->headers_in.content_length_n = saved->content_length_n;
-    r->headers_in.chunked = saved->chunked;
+    if (ctx->is_whole) {
+        r->method = saved->method;
+        r->method_name = saved->method_name;
+        r->request_body = saved->request_body;
+        r->headers_in.content_length_n = saved->content_length_n;
+        r->headers_in.chunked = saved->chunked;
+    }
+
     ctx->is_saved = 0;
+    ctx->is_moved = 0;
+    ctx->is_whole = 0;
 }
