@@ -616,6 +616,126 @@ static void check_memory(void)
     rwith_supply_free(supply);
 }
 
+/* --- two workers, many changes ---------------------------------------------
+ */
+
+static uint32_t random_below(uint32_t end)
+{
+    static uint64_t state = 1;
+
+    state = state * UINT64_C(6364136223846793005) + 1;
+    return (uint32_t)(state >> 33) % end;
+}
+
+static const char *const some_paths[] = { "/",    "/a/",   "/a/b/c",
+                                          "/b/c", "/a/b?", "/b/?/a/" };
+static const char *const some_names[] = { "X-A", "x-b", "X-C", "X-None" };
+
+/* Something else happens to the recall. */
+static void meddle(rwith_recall *recall, uint64_t now_s)
+{
+    static const rwith_place places[] = { RWITH_IN_HEADER, RWITH_IN_HEADER,
+                                          RWITH_IN_HEADER, RWITH_IN_QUERY,
+                                          RWITH_IN_AUTHORIZATION };
+    uint32_t what = random_below(12);
+    rwith_request req = request(random_below(2) != 0 ? "GET" : "PUT",
+                                some_paths[random_below(6)]);
+    rwith_recall_hit entry = { .in = places[random_below(5)] };
+    rwith_scope scope =
+        random_below(2) != 0 ? RWITH_SCOPE_PATH : RWITH_SCOPE_ORIGIN;
+
+    entry.name = entry.in == RWITH_IN_AUTHORIZATION
+                     ? RWITH_LIT("Basic")
+                     : slice(some_names[random_below(4)]);
+    if (random_below(8) == 0) {
+        req.origin.host = RWITH_LIT("other");
+    }
+    if (what < 6) {
+        rwith_recall_learn(recall, &req, scope, &entry, now_s);
+    } else if (what < 8) {
+        entry.has_value = what == 7;
+        entry.value = what == 7 ? RWITH_LIT("v") : (rwith_slice){ "", 0 };
+        if (what == 7 && random_below(8) == 0) {
+            rwith_recall_learn(recall, &req, scope, &entry, now_s);
+        } else {
+            rwith_recall_forget(recall, &req, &entry);
+        }
+    } else if (what == 8) {
+        rwith_recall_forget(recall, &req, NULL);
+    }
+}
+
+/* Are the last uses, by which entries expire, those that the exchange saw? */
+static bool same_use(const rwith_recall *a, const rwith_recall *b)
+{
+    for (uint32_t i = 0; i < a->slot_count; i++) {
+        if (rwith__recall_slot_const(a, i)->used_s !=
+            rwith__recall_slot_const(b, i)->used_s) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void check_many(void)
+{
+    static const char text[] = FIRST "header X-A value a\nheader X-B value b\n"
+                                     "header X-C value c\nquery X-A value q\n"
+                                     "auth basic value u:p\n";
+    rwith_supply *supply = supply_of(text);
+    rwith_recall *recall = recall_new();
+    rwith_recall *copy = malloc(RWITH_RECALL_SIZE_MIN);
+    rwith_opening *openings[2] = { NULL, NULL };
+    rwith_request req = request("GET", "/");
+    uint64_t now_s = NOW;
+    unsigned ready = 0, differs = 0, unused = 0;
+
+    if (copy == NULL ||
+        rwith_opening_new(NULL, supply, &req.origin, &openings[0]) !=
+            RWITH_OK ||
+        rwith_opening_new(NULL, supply, &req.origin, &openings[1]) !=
+            RWITH_OK) {
+        abort();
+    }
+    for (unsigned i = 0; i < 20000; i++) {
+        rwith_exchange_options options = { .set = set,
+                                           .supply = supply,
+                                           .recall = copy };
+        rwith_opening *opening = openings[random_below(2)];
+        rwith_exchange *x;
+        uint64_t lines;
+
+        if (random_below(3) == 0) {
+            meddle(recall, now_s);
+        }
+        if (random_below(4) == 0) {
+            now_s += random_below(200) == 0
+                         ? RWITH_RECALL_TTL_S_DEFAULT - random_below(3)
+                         : 1;
+        }
+        req = request(random_below(2) != 0 ? "GET" : "PUT",
+                      some_paths[random_below(6)]);
+        memcpy(copy, recall, RWITH_RECALL_SIZE_MIN);
+        if (ask(opening, recall, &req, now_s, &lines) != RWITH_OPENING_READY) {
+            continue;
+        }
+        ready++;
+        differs +=
+            !same_as(opening, lines, exchange(&options, &req, now_s, &x), &req);
+        unused += !same_use(recall, copy);
+        rwith_exchange_free(x);
+    }
+    ok(ready > 5000, "%u of 20000 requests go with what is ready", ready);
+    is_int(differs, 0, "as the exchange would have had it");
+    is_int(unused, 0, "and what they used is known as used");
+    ok(rwith__recall_validate(recall, RWITH_RECALL_SIZE_MIN), "valid");
+    rwith_opening_free(openings[0]);
+    rwith_opening_free(openings[1]);
+    rwith_supply_free(supply);
+    free(recall);
+    free(copy);
+}
+
 int main(int argc, char **argv)
 {
     tap_start(argc, argv);
@@ -634,6 +754,7 @@ int main(int argc, char **argv)
         check_full();
         check_limits();
         check_memory();
+        check_many();
     }
     rwith_dialects_free(set);
     return tap_done();
