@@ -20,6 +20,9 @@ static ngx_int_t ngx_http_retry_with_make_room(ngx_http_request_t *r,
     ngx_http_retry_with_ctx_t *ctx, off_t length);
 static ngx_int_t ngx_http_retry_with_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
+static void ngx_http_retry_with_limit_time(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx);
+static void ngx_http_retry_with_time_is_over(ngx_event_t *ev);
 static ngx_int_t ngx_http_retry_with_collect(ngx_http_request_t *r,
     ngx_http_retry_with_ctx_t *ctx, ngx_chain_t *in);
 static ngx_int_t ngx_http_retry_with_keep(ngx_http_request_t *r,
@@ -134,6 +137,7 @@ ngx_http_retry_with_header_filter(ngx_http_request_t *r)
 
         ctx->state = NGX_HTTP_RETRY_WITH_HELD;
         r->filter_need_in_memory = 1;
+        ngx_http_retry_with_limit_time(r, ctx);
 #if (NGX_HTTP_CACHE)
         u->cacheable = 0;
 #endif
@@ -252,6 +256,85 @@ ngx_http_retry_with_make_room(ngx_http_request_t *r,
 }
 
 
+static void
+ngx_http_retry_with_limit_time(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx)
+{
+    ctx->timer.handler = ngx_http_retry_with_time_is_over;
+    ctx->timer.data = ctx;
+    ctx->timer.log = r->connection->log;
+
+    ngx_add_timer(&ctx->timer, NGX_HTTP_RETRY_WITH_BODY_TIME);
+}
+
+
+static ngx_inline void
+ngx_http_retry_with_stop_timer(ngx_http_retry_with_ctx_t *ctx)
+{
+    if (ctx->timer.timer_set) {
+        ngx_del_timer(&ctx->timer);
+    }
+}
+
+
+/*
+ * A body that drips is nobody's to wait for: what came of it goes to the
+ * client, as what is too long does.  Of what is obtained nothing does: it ends
+ * as if the upstream said nothing more.
+ */
+
+static void
+ngx_http_retry_with_time_is_over(ngx_event_t *ev)
+{
+    ngx_int_t                   rc;
+    ngx_event_t                *rev;
+    ngx_connection_t           *c;
+    ngx_http_request_t         *r;
+    ngx_http_retry_with_ctx_t  *ctx;
+
+    ctx = ev->data;
+    r = ctx->request;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    if (ctx->state != NGX_HTTP_RETRY_WITH_HELD
+        || r->upstream == NULL
+        || r->upstream->peer.connection == NULL)
+    {
+        return;
+    }
+
+    rc = NGX_ERROR;
+
+    if (!ctx->is_obtaining) {
+        ctx->held->flush = 1;
+
+        rc = ngx_http_retry_with_too_long(r, ctx, NULL);
+
+        if (rc == NGX_OK || rc == NGX_AGAIN) {
+            rc = ngx_http_send_special(r, NGX_HTTP_FLUSH);
+        }
+    }
+
+    if (rc == NGX_ERROR || rc > NGX_OK) {
+
+        rev = r->upstream->peer.connection->read;
+
+        if (rev->timer_set) {
+            ngx_del_timer(rev);
+        }
+
+        rev->timedout = 1;
+        rev->handler(rev);
+
+        return;
+    }
+
+    ngx_http_run_posted_requests(c);
+}
+
+
 static ngx_int_t
 ngx_http_retry_with_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 {
@@ -321,6 +404,8 @@ ngx_http_retry_with_collect(ngx_http_request_t *r,
     if (r->upstream->cleanup == NULL && in) {
 
         /* the upstream is finished, and this was not the end */
+
+        ngx_http_retry_with_stop_timer(ctx);
 
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "RW0023: retry_with: the body of a challenge broke off");
@@ -394,6 +479,8 @@ static ngx_int_t
 ngx_http_retry_with_too_long(ngx_http_request_t *r,
     ngx_http_retry_with_ctx_t *ctx, ngx_chain_t *rest)
 {
+    ngx_http_retry_with_stop_timer(ctx);
+
     if (ctx->effect->kind == RWITH_EFFECT_READ) {
         (void) ngx_http_retry_with_read_facts(r, ctx);
     }
@@ -473,6 +560,8 @@ ngx_int_t
 ngx_http_retry_with_decide(ngx_http_request_t *r,
     ngx_http_retry_with_ctx_t *ctx)
 {
+    ngx_http_retry_with_stop_timer(ctx);
+
     if (ctx->is_obtaining
         || (ctx->effect && ctx->effect->kind == RWITH_EFFECT_READ))
     {

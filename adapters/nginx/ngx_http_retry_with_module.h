@@ -36,6 +36,9 @@
 /* a response's body that is held, or swallowed, is never longer */
 #define NGX_HTTP_RETRY_WITH_BODY_MAX  RWITH_CHALLENGE_BODY_MAX
 
+/* ms that it may take to arrive */
+#define NGX_HTTP_RETRY_WITH_BODY_TIME  5000
+
 
 /* one dialect file, as read when its directive was */
 

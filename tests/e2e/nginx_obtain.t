@@ -16,6 +16,13 @@ def handler(connection, request, origin):
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n"
                                b"X-CSRF-Token: t1\r\n\r\nhalf")
             return False
+        if MODE[0] == "slow":
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n"
+                               b"X-CSRF-Token: t1\r\n\r\n")
+            for _ in range(999):
+                connection.sendall(b"t")
+                time.sleep(1)
+            return False
         if MODE[0] == "none":
             return respond(connection, "404 Not Found", [], "no token")
         return respond(connection, "200 OK", [
@@ -121,6 +128,10 @@ for mode in ("gone", "cut", "none"):
         mode + ": and its fields, once")
     got = ask("/x", "-I")
     is_(got.status, 403, mode + ": HEAD too")
+MODE[0] = "slow"
+got = ask("/x")
+is_(got.status, 403, "slow: nobody waits for a token that drips")
+like(got.out, r"token required$", "slow: the client gets the challenge")
 MODE[0] = "long"
 got = ask("/x")
 is_(got.status, 200, "a long answer to the fetch")
