@@ -61,7 +61,7 @@ ROWS = [
      r"auto\|always\|never"),
 ]
 for name, arguments, status, says in ROWS:
-    got = retrywith(*arguments, timeout=20)
+    got = retrywith(*arguments)
     wanted = status if isinstance(status, tuple) else (status,)
     ok(got.code in wanted, "%s: exit status %s" % (name, wanted), got)
     like(got.err, r"^retrywith: ", name + ": starts with the program's name")
@@ -118,12 +118,12 @@ harmless = write("harmless", "origin %s\n    header X-Key env HOME\n"
 is_(retrywith("fetch", "-s", "--supply", harmless, URL).code, 0,
     "names of variables may be read by others")
 got = retrywith("relay", "--listen", "127.0.0.1:0", "--to", URL, "--supply",
-                literal, timeout=10)
+                literal)
 is_(got.code, 102, "relay: literals readable by others: refused")
 
 # --- a port in use -----------------------------------------------------------
 got = retrywith("relay", "--listen", "127.0.0.1:%d" % origin.port, "--to",
-                URL, timeout=10)
+                URL)
 ok(got.code in (101, 103), "port in use: exit status", got)
 like(got.err, r"%d.*in use|in use.*%d" % (origin.port, origin.port),
      "port in use: said")
@@ -140,7 +140,7 @@ supply = write("reload", "origin %s\n    header X-Key value one\n"
 TALK = "dialect talk\nabout a\nwhen status 449\nrepeat any\n"
 dialect = write("talk", TALK + "need header X-Key\n")
 relay = retrywith_server("relay", "--to", wants.url, "--supply", supply,
-                         "--dialect", dialect)
+                         "--dialect", dialect, "--workers", "2")
 is_(curl("-s", relay.url + "/").out, "one", "reload: the first value")
 write("reload", "origin %s\n    hat X-Key value two\n" % wants.url)
 relay.signal(signal.SIGHUP)
@@ -159,9 +159,7 @@ is_(curl("-s", relay.url + "/").out, "one",
     "reload: a bad dialect keeps it too")
 write("talk", TALK + "need header X-Key\n")
 write("reload", "origin %s\n    header X-Key value two\n" % wants.url)
-relay.signal(signal.SIGHUP)
-wait_for(lambda: curl("-s", relay.url + "/").out == "two",
-         "the new value after a reload")
+reload(relay, 2)
 is_(curl("-s", relay.url + "/").out, "two", "reload: a good file counts")
 relay.signal(signal.SIGTERM)
 is_(relay.wait(), 0, "SIGTERM: exit status 0")

@@ -134,7 +134,7 @@ for name, size in (("a", 10), ("b ü%20", 100000), ("sub dir/c", 3000000)):
 def rclone(url, *args):
     return run("rclone", "--config", "/dev/null", "--webdav-url", url,
                "--webdav-vendor", "other", "--retries", "1",
-               "--low-level-retries", "1", *args, timeout=120,
+               "--low-level-retries", "1", *args,
                env={"HOME": scratch})
 
 
@@ -185,14 +185,14 @@ is_(got.out.split("\r\n\r\n", 1)[-1], MULTI % front.port,
 
 # --- litmus ------------------------------------------------------------------
 os.mkdir(scratch + "/litmus")
-got = run("litmus", guard.url + "/", cwd=scratch + "/litmus", timeout=60,
+got = run("litmus", guard.url + "/", cwd=scratch + "/litmus",
           env={"TESTS": "basic"})
 like(got.out, r"FAIL .*449", "litmus: stops at 449 alone")
 total = 0
 for suite, count in (("basic", 16), ("copymove", 13), ("props", 30),
                      ("locks", 41), ("http", 4)):
     got = run("litmus", "-k", relay.url + "/", cwd=scratch + "/litmus",
-              timeout=120, env={"TESTS": suite})
+              env={"TESTS": suite})
     found = re.search(r"of (\d+) tests run: (\d+) passed, (\d+) failed",
                       got.out)
     numbers = tuple(int(n) for n in found.groups()) if found else None

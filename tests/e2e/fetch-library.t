@@ -17,7 +17,7 @@ def hint(connection, request, origin):
 
 
 root = scratch + "/root"
-got = run("cmake", "--install", RELEASE, env={"DESTDIR": root}, timeout=120)
+got = run("cmake", "--install", RELEASE, env={"DESTDIR": root})
 is_(got.code, 0, "the libraries are installed") or note(got)
 found = [os.path.join(folder, name)
          for folder, _, names in os.walk(root) for name in names]

@@ -101,13 +101,20 @@ dialect crumb
 
 def handler(connection, request, origin):
     if request.target == "/crumb":
-        time.sleep(0.2)  # all others are refused meanwhile
+        # All others are refused meanwhile.
+        wait_for(lambda: refused(origin) >= origin.jobs, "all refusals")
         return respond(connection, "200 OK",
                        [("Content-Type", "application/json")],
                        '{"crumb":"c1"}')
     if request.get("Crumb") != "c1":
         return respond(connection, "403 Forbidden", [], "No valid crumb")
     return respond(connection, "200 OK", [], "built")
+
+
+def refused(origin):
+    with origin.lock:
+        return sum(r.target != "/crumb" and r.get("Crumb") != "c1"
+                   for r in origin.requests)
 
 
 source = write("multi.c", PROGRAM)
@@ -119,6 +126,7 @@ got = run("gcc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-I",
           "-Wl,-rpath," + RELEASE + "/lib")
 is_(got.code, 0, "the program is compiled") or note(got)
 origin = RawOrigin(handler)
+origin.jobs = 8
 got = run(program, origin.url + "/job", dialect, "8")
 is_(got.code, 0, "eight at once") or note(got)
 is_(sorted(line[:5] for line in got.out.splitlines()), ["0 200"] * 8,
@@ -128,6 +136,7 @@ is_(sum(r.target == "/crumb" for r in origin.requests), 1,
 is_(sum(int(line.split()[3]) for line in got.out.splitlines()), 1,
     "and one job has fetched it")
 origin.reset()
+origin.jobs = 0
 for rounds in range(1, 12):
     got = run("valgrind", "-q", "--error-exitcode=9", "--leak-check=full",
               program, origin.url + "/job", dialect, "4", str(rounds)) \

@@ -127,9 +127,9 @@ for kind, what, auth in kinds:
         origin.reset()
         open(log, "w").close()
         if server.alive():
-            got = retrywith("fetch", "-i", *auth, *words, "--max-time", "20",
+            got = retrywith("fetch", "-i", *auth, *words, "--max-time", "120",
                             "-w", "%{stderr} sends=%{retrywith_attempts}",
-                            url + "/x", timeout=40)
+                            url + "/x")
             is_((got.code, got.status), (0, 200), label + "gets through") or \
                 note(got) or note(server.err) or \
                 note(open(server.folder + "/error.log").read())
@@ -144,8 +144,8 @@ for kind, what, auth in kinds:
             label + "and no Expect before it")
     open(log, "w").close()
     got = retrywith("fetch", "--auth", "negotiate", "-u", "DOM\\me:wrong",
-                    "-T", big, "--max-time", "20", "-o", "/dev/null", "-w",
-                    "%{http_code}", url + "/x", timeout=40,
+                    "-T", big, "--max-time", "120", "-o", "/dev/null", "-w",
+                    "%{http_code}", url + "/x",
                     env={"KRB5CCNAME": "FILE:" + realm + "/none",
                          "NTLM_USER_FILE": realm + "/none"})
     ok(got.out in ("401", "000") and len(lines()) <= 8,

@@ -20,6 +20,10 @@ def missing(connection, request, origin):
     return respond(connection, "200 OK", [], "through")
 
 
+# What is read may end anywhere in what was written, but not in a question.
+QUESTION = re.compile(rb"(none\): |\[Y/n\] |[Pp]assword[^\n]*: )\Z")
+
+
 def on_terminal(typed, *args):
     """Run it on a terminal of its own; (exit status, what was shown)."""
     pid, master = pty.fork()
@@ -27,7 +31,7 @@ def on_terminal(typed, *args):
         os.environ.pop("NO_COLOR", None)
         os.execv(RETRYWITH, [RETRYWITH, *args])
     shown = b""
-    end = time.monotonic() + 20
+    end = time.monotonic() + DEADLINE
     while time.monotonic() < end:
         try:
             block = os.read(master, 65536)
@@ -36,7 +40,7 @@ def on_terminal(typed, *args):
         if not block:
             break
         shown += block
-        if typed and shown.endswith((b": ", b"[Y/n] ")):
+        if typed and QUESTION.search(shown):
             os.write(master, typed.pop(0))
     if time.monotonic() >= end:
         os.kill(pid, signal.SIGKILL)

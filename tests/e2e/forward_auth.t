@@ -37,6 +37,7 @@ origin = RawOrigin(lambda connection, request, self: respond(
     connection, "200 OK", [], request.line + "\n" +
     request.body.decode("latin-1")))
 gate = retrywith_server("gate", "--forward-auth", "--openapi", document)
+wait_for(lambda: "\n" in gate.err, "the warning")
 like(gate.err, r"sees no body", "body requirements are warned about")
 
 

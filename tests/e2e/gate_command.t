@@ -97,7 +97,8 @@ for line in ("retry_with_openapi", "retry_with_cors \"*\"",
 logs = {f: scratch + "/%s.log" % f for f in ("common", "json", "w3c")}
 for form, path in logs.items():
     server = gate("--openapi", document, "--to", origin.url, "--log", path,
-                  "--log-format", form, "--cors", "https://app.example")
+                  "--log-format", form, "--cors", "https://app.example",
+                  "--workers", "1")
     got = curl("-si", server.url + ISSUES + "?key=secret-value")
     is_(got.status, 449, form + ": an incomplete request")
     is_(sorted(m["name"] for m in got.json["missing"]),
@@ -225,7 +226,8 @@ for server in small, asked:
 
 # --- reload ------------------------------------------------------------------
 live = write("live.rules", "GET /a: header X-Old\n", 0o644)
-server = gate("--rules", live, "--to", origin.url, "-v", "--color=never")
+server = gate("--rules", live, "--to", origin.url, "-v", "--color=never",
+              "--workers", "2")
 like(server.err, r"RW0221: \S+ runs as process \d+, with \S+module\.so; "
      r"its files are in /", "--verbose tells how nginx is run")
 
@@ -237,10 +239,7 @@ def wanted():
 
 is_(wanted(), ["X-Old"], "before the reload")
 write("live.rules", "GET /a: header X-New\n", 0o644)
-before = workers_of(server)
-server.signal(signal.SIGHUP)
-wait_for(lambda: workers_of(server) and
-         not set(before) & set(workers_of(server)), "the new workers")
+reload(server, 2)
 is_(wanted(), ["X-New"], "SIGHUP reads the rules again")
 like(server.err, r"RW0220: nginx reads its configuration again \(SIGHUP\)",
      "which --verbose tells")

@@ -187,10 +187,7 @@ server = nginx("server { listen 127.0.0.1:%%PORT%%; location / {"
                level="notice")
 is_(wanted(), "X-Old", "before the reload")
 document("live.json", {"/a": operation("X-New")})
-before = workers_of(server)
-os.kill(server.pid, signal.SIGHUP)
-wait_for(lambda: len(workers_of(server)) == 2 and
-         not set(before) & set(workers_of(server)), "the new workers")
+reload(server, 2)
 is_(wanted(), "X-New", "a reload reads documents again")
 write("live.json", "{", 0o644)
 os.kill(server.pid, signal.SIGHUP)

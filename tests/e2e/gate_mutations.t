@@ -206,9 +206,30 @@ HEAD = re.compile(rb"HTTP/1\.1 (\d{3})[^\r]*\r\n((?:[^\r]+\r\n)*)\r\n")
 
 def exchange(connection, batch):
     """Answers to as many of the batch as the connection lived for."""
-    connection.sendall(b"".join(encode(*request) for request in batch))
+    # Sent while answers are read: no buffer need hold all of either.
+    data = b"".join(encode(*request) for request in batch)
+    sender = threading.Thread(target=send, args=(connection, data))
+    sender.start()
+    answers, is_alive = read_answers(connection, len(batch))
+    if not is_alive:
+        try:
+            connection.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+    sender.join()
+    return answers, is_alive
+
+
+def send(connection, data):
+    try:
+        connection.sendall(data)
+    except OSError:
+        pass
+
+
+def read_answers(connection, count):
     data, answers = b"", []
-    while len(answers) < len(batch):
+    while len(answers) < count:
         found = HEAD.match(data)
         if found:
             length = int(re.search(rb"(?i)content-length: *(\d+)",
@@ -221,7 +242,7 @@ def exchange(connection, batch):
                 continue
         try:
             block = connection.recv(262144)
-        except ConnectionError:
+        except OSError:
             block = b""
         if not block:
             return answers, False
@@ -260,7 +281,7 @@ def judge(request, status, body, counts, wrong):
 
 
 counts, wrong, sent = {}, [], 0
-connection = socket.create_connection(("127.0.0.1", server.port), 30)
+connection = socket.create_connection(("127.0.0.1", server.port), 60)
 start = time.monotonic()
 pending = []
 while sent < COUNT and len(wrong) < 20:
@@ -272,7 +293,7 @@ while sent < COUNT and len(wrong) < 20:
     if not alive:
         # A refusal of nginx's own closes the connection: go on behind it.
         connection.close()
-        connection = socket.create_connection(("127.0.0.1", server.port), 30)
+        connection = socket.create_connection(("127.0.0.1", server.port), 60)
         if not answers:
             wrong.append(("no answer", pending[0]))
             answers = [None]

@@ -12,7 +12,7 @@ where a readiness check can be had.  A test file looks like this:
 
 RWITH_BUILD names the build folder (default build/).  With RWITH_ASAN=1 it is
 one built with sanitizers: nginx is then started with libasan preloaded, and
-a sanitizer'"'"'s report fails the test.
+a sanitizer's report fails the test.
 """
 import atexit
 import ctypes
@@ -35,9 +35,10 @@ BUILD = os.path.realpath(os.environ.get("RWITH_BUILD", ROOT + "/build"))
 RELEASE = os.path.realpath(os.environ.get("RWITH_RELEASE", BUILD))
 RETRYWITH = BUILD + "/bin/retrywith"
 MODULE = BUILD + "/modules/ngx_http_retry_with_module.so"
-NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
+NGINX = (os.environ.get("RETRYWITH_NGINX") or shutil.which("nginx") or
+         "/usr/sbin/nginx")
 ASAN = os.environ.get("RWITH_ASAN") == "1"
-DEADLINE = 20.0  # seconds that a readiness check may take
+DEADLINE = 60.0  # seconds after which something will never come
 
 SANITIZER = re.compile(r"runtime error: |(Address|Leak|UndefinedBehavior)"
                        r"Sanitizer")
@@ -46,6 +47,7 @@ scratch = tempfile.mkdtemp(prefix="rwith-")
 if ASAN:
     os.chmod(scratch, 0o1777)  # a worker of root's is nobody, and reports too
 _processes = []
+_held = []
 _count = 0
 _failed = 0
 _finished = False
@@ -139,7 +141,7 @@ def _child_setup():
 
 
 def libasan():
-    """Path of the libasan that matches the compiler'"'"'s."""
+    """Path of the libasan that matches the compiler's."""
     out = subprocess.run(["gcc", "-print-file-name=libasan.so"],
                          stdout=subprocess.PIPE, text=True, check=True)
     return os.path.realpath(out.stdout.strip())
@@ -149,6 +151,9 @@ def child_env(extra=None, sanitized=False):
     env = {k: v for k, v in os.environ.items()
            if not k.lower().endswith("_proxy")}
     env["LC_ALL"] = "C.UTF-8"
+    # Names that do not exist are said to be so at once, also where there is
+    # no name server to ask.
+    env["RES_OPTIONS"] = "timeout:1 attempts:1"
     if sanitized and ASAN:
         env["LD_PRELOAD"] = libasan()
         env["ASAN_OPTIONS"] = ("detect_leaks=0:log_path=%s/sanitizer"
@@ -181,7 +186,7 @@ class Result:
                 % (self.code, self.out[-1500:], self.err[-1500:]))
 
 
-def run(*argv, timeout=60, input=None, env=None, cwd=None, sanitized=None):
+def run(*argv, timeout=180, input=None, env=None, cwd=None, sanitized=None):
     """Run a command to its end."""
     if sanitized is None:
         sanitized = argv[0] == RETRYWITH
@@ -203,8 +208,8 @@ def run(*argv, timeout=60, input=None, env=None, cwd=None, sanitized=None):
 
 
 def curl(*args, **kw):
-    """curl, quiet, without a user'"'"'s configuration."""
-    return run("curl", "-q", "-sS", "--max-time", "60", *args, **kw)
+    """curl, quiet, without a user's configuration."""
+    return run("curl", "-q", "-sS", "--max-time", "150", *args, **kw)
 
 
 def retrywith(*args, **kw):
@@ -240,7 +245,7 @@ class Process:
         return self.popen.poll() is None
 
     def read_line(self, timeout=DEADLINE):
-        """The next line of its stdout, or '"'"''"'"' when it ended."""
+        """The next line of its stdout, or '' when it ended."""
         box = []
         reader = threading.Thread(
             target=lambda: box.append(self.popen.stdout.readline()),
@@ -262,7 +267,7 @@ class Process:
         if self.popen.poll() is None:
             self.popen.send_signal(signal.SIGTERM)
             try:
-                self.popen.wait(5)
+                self.popen.wait(20)
             except subprocess.TimeoutExpired:
                 pass
         try:
@@ -288,6 +293,13 @@ def rss_kib(pid):
     return int(now.group(1)), int(top.group(1))
 
 
+def cpu_seconds(pid):
+    """Processor time of a process, however busy the machine is."""
+    with open("/proc/%d/stat" % pid) as file:
+        words = file.read().rsplit(")", 1)[1].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def wait_for(check, what, timeout=DEADLINE):
     """Poll check() until it is true; fails the test when it never is."""
     end = time.monotonic() + timeout
@@ -302,10 +314,16 @@ def wait_for(check, what, timeout=DEADLINE):
 
 
 def free_port():
-    """A port that the kernel had free a moment ago."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port that is the test's until it ends.
+
+    It is bound here, without listening: nobody is given it by the kernel, as
+    a server's or a client's port, who asks for it may listen on it, and as
+    long as nobody does, a connection is refused."""
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", 0))
+    _held.append(held)
+    return held.getsockname()[1]
 
 
 def accepts(port, host="127.0.0.1"):
@@ -402,42 +420,37 @@ def nginx(http, module=False, workers=1, main="", level="warn", env=None,
     """A private nginx.  %PORT%, %PORT2% … %PORT9% in the text become free
     ports; .port is the first, .ports all of them.  module=True loads ours.
     check_only: nginx -t; returns its Result."""
-    last = None
-    for _ in range(5):
-        folder = tempfile.mkdtemp(dir=scratch, prefix="nginx-")
-        os.chmod(folder, 0o755)
-        ports = {}
+    folder = tempfile.mkdtemp(dir=scratch, prefix="nginx-")
+    os.chmod(folder, 0o755)
+    ports = {}
 
-        def port(match):
-            return str(ports.setdefault(match.group(0), free_port()))
+    def port(match):
+        return str(ports.setdefault(match.group(0), free_port()))
 
-        text = NGINX_MAIN % {
-            "level": level, "workers": workers, "http": http,
-            "main": ("load_module %s;\n" % MODULE if module else "") +
-                    ("user root;\n" if os.geteuid() == 0 else "") + main}
-        text = re.sub(r"%PORT\d?%", port, text)
-        with open(folder + "/nginx.conf", "w") as file:
-            file.write(text)
-        argv = [NGINX, "-p", folder, "-c", folder + "/nginx.conf",
-                "-e", "stderr"]
-        if check_only:
-            return run(*argv, "-t", env=env, sanitized=module)
-        process = Process(argv, env=env, sanitized=module)
-        process.ports = [ports[k] for k in sorted(ports)]
-        process.port = process.ports[0] if process.ports else None
-        process.folder = folder
-        wait_for(lambda: not process.alive() or
-                 all(accepts(p) for p in process.ports), "nginx to listen")
-        if process.alive():
-            return process
-        last = process.err
-        if "Address already in use" not in last:
-            break
-    raise RuntimeError("nginx did not start:\n%s" % last)
+    text = NGINX_MAIN % {
+        "level": level, "workers": workers, "http": http,
+        "main": ("load_module %s;\n" % MODULE if module else "") +
+                ("user root;\n" if os.geteuid() == 0 else "") + main}
+    text = re.sub(r"%PORT\d?%", port, text)
+    with open(folder + "/nginx.conf", "w") as file:
+        file.write(text)
+    argv = [NGINX, "-p", folder, "-c", folder + "/nginx.conf", "-e", "stderr"]
+    if check_only:
+        return run(*argv, "-t", env=env, sanitized=module)
+    process = Process(argv, env=env, sanitized=module)
+    process.ports = [ports[k] for k in sorted(ports)]
+    process.port = process.ports[0] if process.ports else None
+    process.folder = folder
+    wait_for(lambda: not process.alive() or
+             (len(workers_of(process)) == workers and
+              all(accepts(p) for p in process.ports)), "nginx to listen")
+    if not process.alive():
+        raise RuntimeError("nginx did not start:\n%s" % process.err)
+    return process
 
 
 def workers_of(process):
-    """Process ids of an nginx'"'"'s workers, wherever its master is."""
+    """Process ids of an nginx's workers, wherever its master is."""
     found = []
     todo = [process.pid]
     while todo:
@@ -451,6 +464,19 @@ def workers_of(process):
         except OSError:
             pass
     return found
+
+
+def reload(process, workers):
+    """SIGHUP a server of so many workers; only new ones are left then."""
+    wait_for(lambda: len(workers_of(process)) == workers, "all workers")
+    before = set(workers_of(process))
+    process.signal(signal.SIGHUP)
+
+    def renewed():
+        now = set(workers_of(process))
+        return len(now) == workers and not before & now
+
+    wait_for(renewed, "the new workers")
 
 
 APACHE_CONF = """
@@ -493,24 +519,23 @@ def apache_dav(extra="", modules=()):
         user = "User www-data\nGroup www-data"
         for path in (folder, folder + "/htdocs", folder + "/lock.d"):
             shutil.chown(path, "www-data", "www-data")
-    for _ in range(5):
-        port = free_port()
-        conf = APACHE_CONF % {
-            "folder": folder, "port": port, "user": user, "extra": extra,
-            "modules": "\n".join(
-                "LoadModule %s_module %s" % (m, where % m) for m in wanted
-                if os.path.exists(where % m))}
-        with open(folder + "/httpd.conf", "w") as file:
-            file.write(conf)
-        process = Process(["/usr/sbin/apache2", "-f", folder + "/httpd.conf",
-                           "-DFOREGROUND"])
-        process.port = port
-        process.folder, process.htdocs = folder, folder + "/htdocs"
-        wait_for(lambda: not process.alive() or accepts(port),
-                 "apache to listen")
-        if process.alive():
-            return process
-    raise RuntimeError("apache did not start:\n%s" % process.err)
+    port = free_port()
+    conf = APACHE_CONF % {
+        "folder": folder, "port": port, "user": user, "extra": extra,
+        "modules": "\n".join(
+            "LoadModule %s_module %s" % (m, where % m) for m in wanted
+            if os.path.exists(where % m))}
+    with open(folder + "/httpd.conf", "w") as file:
+        file.write(conf)
+    process = Process(["/usr/sbin/apache2", "-f", folder + "/httpd.conf",
+                       "-DFOREGROUND"])
+    process.port = port
+    process.folder, process.htdocs = folder, folder + "/htdocs"
+    wait_for(lambda: not process.alive() or accepts(port),
+             "apache to listen")
+    if not process.alive():
+        raise RuntimeError("apache did not start:\n%s" % process.err)
+    return process
 
 
 def echo_guard(backend, extra=""):
@@ -540,6 +565,7 @@ class Request:
 
     def __init__(self, head, body):
         self.head, self.body = head, body
+        self.at = time.monotonic()
         lines = head.decode("latin-1").split("\r\n")
         self.line = lines[0]
         self.method, self.target = (lines[0].split(" ") + ["", ""])[:2]
@@ -674,19 +700,35 @@ def respond(connection, status, fields=(), body=b"", close=False):
     return not close
 
 
-def raw(port, data, timeout=10, until=None, host="127.0.0.1"):
-    """Send bytes, read until the peer closes (or `until` is seen)."""
+def raw(port, data, timeout=60, until=None, host="127.0.0.1"):
+    """Send bytes, read until the peer closes (or `until` is seen).  A peer
+    that has heard enough may answer and close before it has all."""
     if isinstance(data, str):
         data = data.encode("latin-1")
     got = b""
     with socket.create_connection((host, port), timeout) as connection:
-        connection.sendall(data)
+        sender = threading.Thread(target=_send, args=(connection, data),
+                                  daemon=True)
+        sender.start()
         try:
             while until is None or until not in got:
                 block = connection.recv(65536)
                 if not block:
                     break
                 got += block
-        except (socket.timeout, ConnectionError):
+        except OSError:
             pass
+        # Whoever is still in the middle of it is woken up.
+        try:
+            connection.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        sender.join()
     return got
+
+
+def _send(connection, data):
+    try:
+        connection.sendall(data)
+    except OSError:
+        pass

@@ -110,7 +110,7 @@ unlike(relay.err, SECRET, "no value in the log")
 
 # Beyond loopback only with --allow or a client's password.
 got = retrywith("relay", "--listen", "0.0.0.0:0", "--to", origin.url,
-                "--supply", supply, timeout=10)
+                "--supply", supply)
 is_(got.code, 101, "beyond loopback with values: refused")
 like(got.err, r"--allow", "and the sentence says what to do")
 done()

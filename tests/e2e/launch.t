@@ -17,6 +17,15 @@ def left():
     return os.listdir(temp)
 
 
+def has_ended(pid):
+    """Is the process gone, or only its parent's to know of?"""
+    try:
+        with open("/proc/%d/stat" % pid) as file:
+            return file.read().rsplit(")", 1)[1].split()[0] == "Z"
+    except OSError:
+        return True
+
+
 def server(*args, **kw):
     process = Process([RETRYWITH, *args], env=dict(ENV, **kw.pop("env", {})),
                       sanitized=True, **kw)
@@ -41,7 +50,7 @@ master = box.children()[0]
 box.signal(signal.SIGTERM)
 is_(box.wait(), 0, "SIGTERM: exit status 0")
 is_(left(), [], "SIGTERM: the folder is removed")
-ok(not os.path.exists("/proc/%d" % master), "SIGTERM: nginx has ended")
+ok(has_ended(master), "SIGTERM: nginx has ended")
 
 box = server("sandbox", "--listen", "127.0.0.1:0")
 box.signal(signal.SIGINT)
@@ -52,12 +61,17 @@ go = threading.Event()
 
 
 def slow(connection, request, origin):
-    go.wait(20)
+    go.wait(2 * DEADLINE)
     return respond(connection, "200 OK", [], "late")
 
 
+def here():
+    """A port that nobody else is given when it is no longer listened on."""
+    return "127.0.0.1:%d" % free_port()
+
+
 origin = RawOrigin(slow)
-relay = server("relay", "--listen", "127.0.0.1:0", "--to", origin.url)
+relay = server("relay", "--listen", here(), "--to", origin.url)
 client = Process(["curl", "-q", "-sS", relay.url + "/"])
 wait_for(lambda: origin.requests, "the request")
 relay.signal(signal.SIGTERM)
@@ -67,7 +81,7 @@ go.set()
 is_(client.popen.communicate()[0], b"late", "SIGTERM: the request is finished")
 is_((relay.wait(), left()), (0, []), "SIGTERM: then it ends")
 go.clear()
-relay = server("relay", "--listen", "127.0.0.1:0", "--to", origin.url)
+relay = server("relay", "--listen", here(), "--to", origin.url)
 origin.reset()
 client = Process(["curl", "-q", "-sS", relay.url + "/"])
 wait_for(lambda: origin.requests, "the request")
@@ -92,7 +106,7 @@ for closed in ("<&-", "2>&-", "<&- 2>&-"):
     write("said", "")
 
 # --- nginx's death -------------------------------------------------------------
-box = server("sandbox", "--listen", "127.0.0.1:0")
+box = server("sandbox", "--listen", here())
 os.kill(box.children()[0], signal.SIGKILL)
 is_(box.wait(), 103, "nginx killed: exit status 103")
 like(box.err, r"retrywith: RW0216: nginx was ended by signal 9",
@@ -100,14 +114,13 @@ like(box.err, r"retrywith: RW0216: nginx was ended by signal 9",
 is_(left(), [], "nginx killed: the folder is removed")
 ok(wait_for(lambda: not accepts(box.port), "the workers to end"),
    "nginx killed: no worker goes on")
-box = server("sandbox", "--listen", "127.0.0.1:0")
+box = server("sandbox", "--listen", here())
 master = box.children()[0]
 box.signal(signal.SIGKILL)
 box.wait()
-wait_for(lambda: not os.path.exists("/proc/%d" % master) or
-         " Z " in open("/proc/%d/stat" % master).read(),
-         "nginx to end with its parent")
-ok(not accepts(box.port), "killed itself: no nginx goes on")
+wait_for(lambda: has_ended(master), "nginx to end with its parent")
+ok(wait_for(lambda: not accepts(box.port), "the workers to end"),
+   "killed itself: no nginx goes on")
 old = left()
 is_(len(old), 1, "killed itself: its folder is left")
 box = server("sandbox", "--listen", "127.0.0.1:0")
@@ -148,7 +161,7 @@ is_(box.ready, "retrywith: sandbox listening on unix:" + path,
 got = curl("-si", "--unix-socket", path, "http://localhost/plain/x")
 is_(got.status, 200, "unix socket: answers")
 is_(oct(os.stat(path).st_mode & 0o777), "0o600", "unix socket: ours alone")
-got = retrywith("sandbox", "--listen", "unix:" + path, timeout=10, env=ENV)
+got = retrywith("sandbox", "--listen", "unix:" + path, env=ENV)
 is_(got.code, 103, "unix socket in use: exit status")
 like(got.err, "in use", "unix socket in use: said")
 box.signal(signal.SIGTERM)
@@ -161,7 +174,7 @@ box = server("sandbox", "--listen", "unix:" + path)
 like(box.ready, "listening", "unix socket: one that is left over is replaced")
 box.stop()
 write("a.file", "mine")
-got = retrywith("sandbox", "--listen", "unix:%s/a.file" % scratch, timeout=10,
+got = retrywith("sandbox", "--listen", "unix:%s/a.file" % scratch,
                 env=ENV)
 is_((got.code, open(scratch + "/a.file").read()), (103, "mine"),
     "unix socket: a file in its place is left alone")
@@ -198,20 +211,20 @@ ROWS = [
     ("operand", ["extra"], 101, "extra"),
 ]
 for name, args, status, says in ROWS:
-    got = retrywith("sandbox", *args, timeout=20, env=ENV)
+    got = retrywith("sandbox", *args, env=ENV)
     is_(got.code, status, name + ": exit status %d" % status)
     like(got.err, r"^retrywith: .*" + re.escape(says), name + ": said")
     is_(got.err.count("\n"), 1, name + ": in one sentence")
-got = retrywith("sandbox", "--listen", "127.0.0.1:0", timeout=20,
+got = retrywith("sandbox", "--listen", "127.0.0.1:0",
                 env=dict(ENV, RETRYWITH_NGINX="/none"))
 is_(got.code, 102, "no nginx: exit status")
 like(got.err, "nginx was not found", "no nginx: said")
 bad = write("bad.so", "no module", 0o644)
 got = retrywith("sandbox", "--listen", "127.0.0.1:0", "--module", bad,
-                timeout=20, env=ENV)
+                env=ENV)
 is_((got.code, left()), (103, []), "a module that is none: nothing is left")
 like(got.err, r"bad\.so", "a module that is none: said")
-got = retrywith("sandbox", "--listen", "127.0.0.1:0", timeout=20,
+got = retrywith("sandbox", "--listen", "127.0.0.1:0",
                 env={"TMPDIR": scratch + "/nowhere"})
 is_(got.code, 103, "no folder for temporary files: exit status")
 like(got.err, "nowhere", "no folder for temporary files: said")

@@ -123,10 +123,7 @@ is_(ask("/rpc", "-H", "Cookie: other=client"), (200, 2),
     "another client has another")
 
 # --- reload ------------------------------------------------------------------
-before = set(workers_of(server))
-server.signal(signal.SIGHUP)
-wait_for(lambda: workers_of(server) and not before & set(workers_of(server)),
-         "new workers")
+reload(server, 2)
 is_(ask("/dir/one"), (200, 1), "a reload keeps what was learned")
 is_(ask("/rpc"), (200, 1), "and what the server supplied")
 killed = workers_of(server)[0]

@@ -14,7 +14,7 @@ release = threading.Event()
 def handler(connection, request, origin):
     if request.target == "/token":
         fetching.set()
-        release.wait(10)
+        release.wait(DEADLINE)
         with origin.lock:
             FAILING[0] -= 1
             fails = FAILING[0] >= 0
@@ -67,7 +67,8 @@ server = nginx("""
 
 
 def connect(path, cookie):
-    connection = socket.create_connection(("127.0.0.1", server.port), 20)
+    connection = socket.create_connection(("127.0.0.1", server.port),
+                                          DEADLINE)
     connection.sendall(
         ("POST %s HTTP/1.0\r\nHost: 127.0.0.1:%d\r\n%sContent-Length: 4\r\n"
          "\r\nbody" % (path, server.port,
@@ -95,7 +96,7 @@ def start(path="/x", cookie="", count=COUNT):
     fetching.clear()
     release.clear()
     made = [connect(path, cookie) for _ in range(count)]
-    fetching.wait(10)
+    fetching.wait(DEADLINE)
     wait_for(lambda: len(asked()) >= count, "all requests to be challenged")
     return made
 
@@ -145,7 +146,7 @@ origin.reset()
 fetching.clear()
 release.clear()
 first = connect("/x", "a=3")
-fetching.wait(10)
+fetching.wait(DEADLINE)
 made = [connect("/x", "a=3") for _ in range(COUNT - 1)]
 wait_for(lambda: len(asked()) == COUNT, "all to be challenged")
 first.close()

@@ -26,7 +26,8 @@ supply = write("supply", "origin %s\n    header X-Custom-Auth file %s\n"
                "    body /request/action value create\n"
                % (box.url, write("key", SECRET + "\n")))
 relay = retrywith_server("relay", "--to", box.url, "--supply", supply,
-                         "--log", log, env={"TMPDIR": temp})
+                         "--log", log, "--workers", "2",
+                         env={"TMPDIR": temp})
 got = curl("-s", relay.url + "/retrywith/x?mine=OWN")
 is_(fields(got)["x-custom-auth"], SECRET, "every byte of a value arrives")
 got = curl("-s", relay.url + "/missing/x?a=b")
@@ -53,12 +54,9 @@ for pid in [relay.pid] + relay.children() + workers_of(relay):
 
 # --- a value that changes -------------------------------------------------------------
 write("key", "second\n")
-old_workers = workers_of(relay)
-relay.signal(signal.SIGHUP)
-wait_for(lambda: not set(old_workers) & set(workers_of(relay)),
-         "the workers of before to end")
-wait_for(lambda: fields(curl("-s", relay.url + "/retrywith/x"))
-         ["x-custom-auth"] == "second", "the new value after SIGHUP")
+reload(relay, 2)
+is_(fields(curl("-s", relay.url + "/retrywith/x"))["x-custom-auth"],
+    "second", "the new value after SIGHUP")
 os.unlink(scratch + "/key")
 relay.signal(signal.SIGHUP)
 wait_for(lambda: "are kept" in relay.err, "the sentence")
@@ -98,7 +96,7 @@ front.stop()
 
 # --- who may use it ----------------------------------------------------------------------------
 got = retrywith("relay", "--listen", "0.0.0.0:0", "--to", box.url, "--give",
-                "header X-A=1", timeout=10)
+                "header X-A=1")
 is_(got.code, 101, "open to others, with values: refused")
 open_one = Process([RETRYWITH, "relay", "--listen", "0.0.0.0:0", "--to",
                     box.url], sanitized=True)
@@ -118,7 +116,7 @@ if own:
     like(got.out, r"application/problem\+json", "--allow: as problem+json")
 shut.stop()
 for bad in ("nonsense", "192.0.2.0/33", "192.0.2.0/", "1.2.3.4/24;", ""):
-    got = retrywith("relay", "--to", box.url, "--allow", bad, timeout=10)
+    got = retrywith("relay", "--to", box.url, "--allow", bad)
     is_(got.code, 101, "--allow %r: refused" % bad)
 
 hashed = run("openssl", "passwd", "-apr1", "pass word").out.strip()
@@ -138,8 +136,7 @@ is_(fields(got).get("authorization"),
 
 if os.geteuid() == 0:
     got = retrywith("relay", "--listen", "127.0.0.1:0", "--to", box.url,
-                    "--client-password-file", write("own", "c:x\n", 0o600),
-                    timeout=20)
+                    "--client-password-file", write("own", "c:x\n", 0o600))
     is_(got.code, 102, "--client-password-file that workers cannot read")
     like(got.err, "own cannot be read by the workers.*chmod", "it is said")
 
@@ -153,14 +150,7 @@ def problem(sent, status, name, port=None):
 
 
 def raw_exchange(port, sent):
-    with socket.create_connection(("127.0.0.1", port), 10) as connection:
-        connection.sendall(sent.encode())
-        got = b""
-        while True:
-            part = connection.recv(65536)
-            if not part:
-                return got.decode("utf-8", "replace")
-            got += part
+    return raw(port, sent).decode("utf-8", "replace")
 
 
 plain = retrywith_server("relay", "--to", box.url)
@@ -297,7 +287,7 @@ ROWS = [
      "no-such-host.invalid"),
 ]
 for name, args, status, says in ROWS:
-    got = retrywith("relay", "--listen", "127.0.0.1:0", *args, timeout=20)
+    got = retrywith("relay", "--listen", "127.0.0.1:0", *args)
     is_(got.code, status, name + ": exit status %d" % status)
     ok(got.err.startswith("retrywith: ") and says in got.err, name + ": said",
        got.err)

@@ -24,7 +24,7 @@ for suite, count in (("basic", 16), ("copymove", 13), ("props", 30),
                      ("locks", 41), ("http", 4)):
     os.makedirs(scratch + "/litmus", exist_ok=True)
     got = run("litmus", "-k", gate.url + "/", cwd=scratch + "/litmus",
-              timeout=120, env={"TESTS": suite})
+              env={"TESTS": suite})
     found = re.search(r"of (\d+) tests run: (\d+) passed, (\d+) failed",
                       got.out)
     numbers = tuple(int(n) for n in found.groups()) if found else None
