@@ -241,6 +241,22 @@ ngx_http_retry_with_is_hop(ngx_list_t *named, ngx_str_t *name)
 }
 
 
+/* the hrefs of an answer can be translated when no coding covers them */
+
+static ngx_uint_t
+ngx_http_retry_with_is_coding(ngx_http_request_t *r,
+    ngx_http_retry_with_ctx_t *ctx, ngx_str_t *name)
+{
+    return name->len == sizeof("Accept-Encoding") - 1
+           && !(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_POST
+                             |NGX_HTTP_PUT|NGX_HTTP_PATCH|NGX_HTTP_OPTIONS))
+           && ctx->conf->rewrite
+           && ngx_strncasecmp(name->data, (u_char *) "Accept-Encoding",
+                              sizeof("Accept-Encoding") - 1)
+              == 0;
+}
+
+
 /* does the origin get this field of the client's as it is? */
 
 ngx_uint_t
@@ -253,6 +269,7 @@ ngx_http_retry_with_passes(ngx_http_request_t *r,
 
     return r->method != NGX_HTTP_OPTIONS     /* Max-Forwards */
            && !ngx_http_retry_with_is_hop(ctx->hops, &header->key)
+           && !ngx_http_retry_with_is_coding(r, ctx, &header->key)
            && !rwith_rewrite_has_field(true,
                                     ngx_http_retry_with_slice(&header->key));
 }
@@ -269,7 +286,8 @@ ngx_http_retry_with_push_request(ngx_http_request_t *r,
     ngx_table_elt_t  *h;
 
     if (ctx->is_relay
-        && ngx_http_retry_with_is_hop(ctx->hops, &header->key))
+        && (ngx_http_retry_with_is_hop(ctx->hops, &header->key)
+            || ngx_http_retry_with_is_coding(r, ctx, &header->key)))
     {
         return NGX_OK;
     }

@@ -164,6 +164,16 @@ is_(re.findall(r"(?m)^(X-Accel-\S+): ", got),
      "X-Accel-Charset"], "such fields reach the client")
 is_([r.target for r in origin.requests], ["/accel"], "and nothing else is asked")
 
+# --- what comes back to WebDAV's methods is translated, so it is not coded ------
+for method, coding in (("GET", "gzip, br"), ("POST", "gzip, br"),
+                       ("PROPFIND", None), ("REPORT", None), ("LOCK", None),
+                       ("DELETE", None)):
+    send(method + " /dav HTTP/1.1", "Accept-Encoding: gzip, br", "X-A: 1",
+         "Content-Length: 0")
+    is_((origin.requests[0].get("Accept-Encoding"),
+         origin.requests[0].get("X-A")), (coding, "1"),
+        "Accept-Encoding with " + method)
+
 # --- fields that a CGI behind would take for framing ---------------------------
 send("POST /cgi HTTP/1.1", "Content_Length: 77", "Transfer_Encoding: chunked",
      "Proxy_Connection: x", "Content-Length: 2", body="ab")
