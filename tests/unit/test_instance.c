@@ -23,7 +23,7 @@
 
 /*
  * Writes into $TELL: the descriptors that it has, whether signals are
- * blocked, and each signal.  Ready after $PAUSE.
+ * blocked, and each signal.  Not ready as long as there is a file $HOLD.
  */
 static const char fake_nginx[] =
     "#!/bin/bash\n"
@@ -41,7 +41,7 @@ static const char fake_nginx[] =
     "while read -r name value; do\n"
     "    [ \"$name\" != SigBlk: ] || tell \"blocked $value\"\n"
     "done < /proc/$$/status\n"
-    "sleep \"$PAUSE\" & wait $!\n"
+    "while [ -e \"$HOLD\" ]; do sleep 0.02 & wait $!; done\n"
     "echo $$ > \"$2/nginx.pid\"\n"
     "tell ready\n"
     "while :; do sleep 0.05 & wait $!; done\n";
@@ -88,7 +88,7 @@ static int count_told(const char *line)
 
 static bool wait_told(const char *line, int count)
 {
-    for (int i = 0; i < 2000 && count_told(line) < count; i++) {
+    for (int i = 0; i < 12000 && count_told(line) < count; i++) {
         poll(NULL, 0, 5);
     }
     return count_told(line) >= count;
@@ -146,13 +146,12 @@ static _Noreturn void serve(int out, int64_t refresh_ms, int news)
     exit(status);
 }
 
-static struct server start(const char *pause, int64_t refresh_ms, int news)
+static struct server start(int64_t refresh_ms, int news)
 {
     struct server server = { 0, -1, false };
     int ends[2];
 
     unlink(told);
-    setenv("PAUSE", pause, 1);
     fflush(stdout);
     if (pipe2(ends, O_CLOEXEC) != 0) {
         exit(1);
@@ -192,7 +191,7 @@ static int finish(struct server *server)
 static void test_what_is_inherited(void)
 {
     int before = open(path_of("open-before"), O_RDWR | O_CREAT, 0600);
-    struct server server = start("0", 0, 0);
+    struct server server = start(0, 0);
 
     ok(wait_ready(&server), "it says that it is ready");
     is_int(count_told("fd socket"), 1, "nginx has the listening socket");
@@ -207,7 +206,7 @@ static void test_what_is_inherited(void)
 
 static void test_refresh(void)
 {
-    struct server server = start("0", 20, 2);
+    struct server server = start(20, 1);
 
     ok(wait_ready(&server), "refresh: ready");
     ok(wait_told("HUP", 1), "what is new after the time makes nginx reload");
@@ -221,7 +220,7 @@ static void test_refresh(void)
     unlink(path_of("asked"));
     unlink(path_of("by-time"));
 
-    server = start("0", 0, 0);
+    server = start(0, 0);
     ok(wait_ready(&server), "no refresh by time: ready");
     poll(NULL, 0, 100);
     is_int(count_told("HUP"), 0, "no refresh by time");
@@ -245,19 +244,21 @@ static void test_signals_before_ready(void)
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct server server = start("0.3", 0, 0);
+        put_file("hold", "", 0600);
+        struct server server = start(0, 0);
 
         wait_told("blocked 0000000000000000", 1);
         for (size_t s = 0; s < 2 && rows[i].signals[s] != 0; s++) {
             kill(server.pid, rows[i].signals[s]);
-            poll(NULL, 0, 20);
         }
         if (rows[i].says_ready) {
+            unlink(path_of("hold"));
             ok(wait_told("HUP", rows[i].hups), "%s: nginx reloads",
                rows[i].name);
             kill(server.pid, SIGTERM);
         }
         is_int(finish(&server), 0, rows[i].name);
+        unlink(path_of("hold"));
         ok(server.is_ready == rows[i].says_ready, "%s: %s", rows[i].name,
            rows[i].says_ready ? "ready" : "never said to be ready");
     }
@@ -266,13 +267,13 @@ static void test_signals_before_ready(void)
 static void test_start_fails(void)
 {
     put_file("nginx", "#!/bin/sh\nexit 1\n", 0700);
-    struct server server = start("0", 0, 0);
+    struct server server = start(0, 0);
     is_int(finish(&server), 103, "nginx ends at once");
     put_file("nginx",
              "\x7f"
              "ELF nonsense",
              0700);
-    server = start("0", 0, 0);
+    server = start(0, 0);
     is_int(finish(&server), 103, "nginx cannot be run");
 }
 
@@ -286,6 +287,7 @@ int main(int argc, char **argv)
     }
     snprintf(told, sizeof(told), "%s/told", folder);
     setenv("TELL", told, 1);
+    setenv("HOLD", path_of("hold"), 1);
     setenv("TMPDIR", folder, 1);
     chmod(folder, 0755);
     put_file("nginx", fake_nginx, 0700);
