@@ -4,10 +4,8 @@
  */
 #include <cli/commands.h>
 #include <cli/gate.h>
-#include <cli/option.h>
+#include <cli/server_options.h>
 #include <cli/strings.h>
-
-#include <stddef.h>
 
 struct settings {
     rwith_gate gate;
@@ -18,20 +16,9 @@ struct settings {
 
 #define AT(member)      offsetof(struct settings, member)
 #define IN_GATE(member) offsetof(struct settings, gate.member)
-#define MS_MAX          (24u * 3600 * 1000)
 
 static const rwith_option options[] = {
-    { "listen", 0, "ADDRESS", "Clients", "0.1",
-      "ADDR:PORT or unix:PATH (default 127.0.0.1:4490)", RWITH_OPTION_TEXT,
-      IN_GATE(listen), 0 },
-    { "listen-cert", 0, "FILE", "Clients", "0.1",
-      "serve TLS and HTTP/2 with this certificate", RWITH_OPTION_TEXT,
-      IN_GATE(listen_cert), 0 },
-    { "listen-key", 0, "FILE", "Clients", "0.1", "and this key",
-      RWITH_OPTION_TEXT, IN_GATE(listen_key), 0 },
-    { "max-body", 0, "SIZE", "Clients", "0.1",
-      "largest request body, 0: any (default 1G)", RWITH_OPTION_SIZE,
-      IN_GATE(max_body), 0 },
+    RWITH_OPTIONS_CLIENTS(struct settings, gate.front),
     { "cors", 0, "ORIGIN", "Clients", "0.1",
       "scripts of this origin (* any) may read refusals", RWITH_OPTION_TEXT,
       IN_GATE(cors), 0 },
@@ -60,50 +47,19 @@ static const rwith_option options[] = {
       "refuse nothing; the log tells", RWITH_OPTION_FLAG, IN_GATE(report_only),
       0 },
 
-    { "to", 0, "URL", "Origin", "0.1",
-      "the origin; a path is put before every target", RWITH_OPTION_TEXT,
-      IN_GATE(upstream.to), 0 },
-    { "insecure", 'k', NULL, "Origin", "0.1",
-      "do not verify the origin's certificate", RWITH_OPTION_FLAG,
-      IN_GATE(upstream.is_insecure), 0 },
-    { "cacert", 0, "FILE", "Origin", "0.1",
-      "authorities to verify the origin with", RWITH_OPTION_TEXT,
-      IN_GATE(upstream.cacert), 0 },
-    { "cert", 'E', "FILE", "Origin", "0.1",
-      "a certificate of ours for the origin", RWITH_OPTION_TEXT,
-      IN_GATE(upstream.cert), 0 },
-    { "key", 0, "FILE", "Origin", "0.1", "and its key", RWITH_OPTION_TEXT,
-      IN_GATE(upstream.key), 0 },
-    { "timeout", 0, "SECONDS", "Origin", "0.1",
-      "longest silence of the origin (default 60)", RWITH_OPTION_SECONDS,
-      IN_GATE(upstream.timeout_ms), MS_MAX },
-    { "connect-timeout", 0, "SECONDS", "Origin", "0.1",
-      "longest wait for a connection (default 10)", RWITH_OPTION_SECONDS,
-      IN_GATE(upstream.connect_timeout_ms), MS_MAX },
+    RWITH_OPTIONS_ORIGIN(struct settings, gate.upstream),
 
-    { "workers", 0, "N", "Running", "0.1",
-      "processes (default: one a processor, up to 4)", RWITH_OPTION_NUMBER,
-      IN_GATE(workers), 64 },
-    { "log", 0, "FILE", "Running", "0.1", "one line a request",
-      RWITH_OPTION_TEXT, IN_GATE(log), 0 },
+    RWITH_OPTION_WORKERS(struct settings, gate.front),
+    RWITH_OPTION_LOG(struct settings, gate.front, "one line a request"),
     { "log-format", 0, "common|json|w3c", "Running", "0.1",
       "of the log (default common)", RWITH_OPTION_CHOICE, IN_GATE(log_format),
       0 },
-    { "module", 0, "FILE", "Running", "0.1", "ngx_http_retry_with_module.so",
-      RWITH_OPTION_TEXT, IN_GATE(module), 0 },
-    { "print-config", 0, NULL, "Running", "0.1",
-      "print nginx's configuration and leave", RWITH_OPTION_FLAG,
-      IN_GATE(print_config), 0 },
     { "dry-run", 0, NULL, "Running", "0.1",
       "read the documents, tell about them and leave", RWITH_OPTION_FLAG,
       AT(dry_run), 0 },
     { "output-json", 0, NULL, "Running", "0.1", "tell as JSON (--dry-run)",
       RWITH_OPTION_FLAG, AT(output_json), 0 },
-    { "verbose", 'v', NULL, "Running", "0.1", "tell how nginx is run",
-      RWITH_OPTION_FLAG, IN_GATE(is_verbose), 0 },
-    { "color", 0, "auto|always|never", "Running", "0.1",
-      "as with fetch; there is no colour here", RWITH_OPTION_CHOICE,
-      offsetof(struct settings, color), 0 },
+    RWITH_OPTIONS_RUNNING(struct settings, gate.front, color),
 };
 
 static const rwith_option_table table = {
@@ -146,10 +102,8 @@ static int run(struct settings *s)
 
 int rwith_command_gate(int argc, char **argv)
 {
-    struct settings s = { .gate = { .listen = "127.0.0.1:4490",
-                                    .upstream.timeout_ms = 60000,
-                                    .upstream.connect_timeout_ms = 10000,
-                                    .max_body = UINT64_C(1) << 30,
+    struct settings s = { .gate = { .front = RWITH_FRONT_DEFAULT,
+                                    .upstream = RWITH_UPSTREAM_DEFAULT,
                                     .unknown = "pass",
                                     .credentials = "401",
                                     .log_format = "common" } };

@@ -3,12 +3,10 @@
  * launch/relay*.c's and the module's.
  */
 #include <cli/commands.h>
-#include <cli/option.h>
+#include <cli/server_options.h>
 #include <cli/strings.h>
 
 #include <launch/relay.h>
-
-#include <stddef.h>
 
 struct settings {
     rwith_relay relay;
@@ -17,17 +15,9 @@ struct settings {
 };
 
 #define IN_RELAY(member) offsetof(struct settings, relay.member)
-#define MS_MAX           (24u * 3600 * 1000)
 
 static const rwith_option options[] = {
-    { "listen", 0, "ADDRESS", "Clients", "0.1",
-      "ADDR:PORT or unix:PATH (default 127.0.0.1:4490)", RWITH_OPTION_TEXT,
-      IN_RELAY(listen), 0 },
-    { "listen-cert", 0, "FILE", "Clients", "0.1",
-      "serve TLS and HTTP/2 with this certificate", RWITH_OPTION_TEXT,
-      IN_RELAY(listen_cert), 0 },
-    { "listen-key", 0, "FILE", "Clients", "0.1", "and this key",
-      RWITH_OPTION_TEXT, IN_RELAY(listen_key), 0 },
+    RWITH_OPTIONS_CLIENTS(struct settings, relay.front),
     { "name", 0, "HOST[:PORT]", "Clients", "0.1",
       "another name that clients may use in Host", RWITH_OPTION_LIST,
       offsetof(struct settings, names), 0 },
@@ -37,30 +27,8 @@ static const rwith_option options[] = {
     { "client-password-file", 0, "FILE", "Clients", "0.1",
       "clients need a name and password of this file", RWITH_OPTION_TEXT,
       IN_RELAY(password_file), 0 },
-    { "max-body", 0, "SIZE", "Clients", "0.1",
-      "largest request body, 0: any (default 1G)", RWITH_OPTION_SIZE,
-      IN_RELAY(max_body), 0 },
 
-    { "to", 0, "URL", "Origin", "0.1",
-      "the origin; a path is put before every target", RWITH_OPTION_TEXT,
-      IN_RELAY(upstream.to), 0 },
-    { "insecure", 'k', NULL, "Origin", "0.1",
-      "do not verify the origin's certificate", RWITH_OPTION_FLAG,
-      IN_RELAY(upstream.is_insecure), 0 },
-    { "cacert", 0, "FILE", "Origin", "0.1",
-      "authorities to verify the origin with", RWITH_OPTION_TEXT,
-      IN_RELAY(upstream.cacert), 0 },
-    { "cert", 'E', "FILE", "Origin", "0.1",
-      "a certificate of ours for the origin", RWITH_OPTION_TEXT,
-      IN_RELAY(upstream.cert), 0 },
-    { "key", 0, "FILE", "Origin", "0.1", "and its key", RWITH_OPTION_TEXT,
-      IN_RELAY(upstream.key), 0 },
-    { "timeout", 0, "SECONDS", "Origin", "0.1",
-      "longest silence of the origin (default 60)", RWITH_OPTION_SECONDS,
-      IN_RELAY(upstream.timeout_ms), MS_MAX },
-    { "connect-timeout", 0, "SECONDS", "Origin", "0.1",
-      "longest wait for a connection (default 10)", RWITH_OPTION_SECONDS,
-      IN_RELAY(upstream.connect_timeout_ms), MS_MAX },
+    RWITH_OPTIONS_ORIGIN(struct settings, relay.upstream),
 
     { "supply", 0, "FILE", "What is given", "0.1",
       "values for origins, see retrywith-supply(5)", RWITH_OPTION_TEXT,
@@ -83,24 +51,12 @@ static const rwith_option options[] = {
       IN_RELAY(attempts), 16 },
     { "max-wait", 0, "SECONDS", "The exchange", "0.1",
       "longest Retry-After that is honoured (default 30)", RWITH_OPTION_SECONDS,
-      IN_RELAY(max_wait_ms), MS_MAX },
+      IN_RELAY(max_wait_ms), RWITH_MS_MAX },
 
-    { "workers", 0, "N", "Running", "0.1",
-      "processes (default: one a processor, up to 4)", RWITH_OPTION_NUMBER,
-      IN_RELAY(workers), 64 },
-    { "log", 0, "FILE", "Running", "0.1",
-      "one line a request: dialect= attempts= learned=", RWITH_OPTION_TEXT,
-      IN_RELAY(log), 0 },
-    { "module", 0, "FILE", "Running", "0.1", "ngx_http_retry_with_module.so",
-      RWITH_OPTION_TEXT, IN_RELAY(module), 0 },
-    { "print-config", 0, NULL, "Running", "0.1",
-      "print nginx's configuration and leave", RWITH_OPTION_FLAG,
-      IN_RELAY(print_config), 0 },
-    { "verbose", 'v', NULL, "Running", "0.1", "tell how nginx is run",
-      RWITH_OPTION_FLAG, IN_RELAY(is_verbose), 0 },
-    { "color", 0, "auto|always|never", "Running", "0.1",
-      "as with fetch; there is no colour here", RWITH_OPTION_CHOICE,
-      offsetof(struct settings, color), 0 },
+    RWITH_OPTION_WORKERS(struct settings, relay.front),
+    RWITH_OPTION_LOG(struct settings, relay.front,
+                     "one line a request: dialect= attempts= learned="),
+    RWITH_OPTIONS_RUNNING(struct settings, relay.front, color),
 };
 
 static const rwith_option_table table = {
@@ -145,11 +101,9 @@ static int run(struct settings *s)
 
 int rwith_command_relay(int argc, char **argv)
 {
-    struct settings s = { .relay = { .listen = "127.0.0.1:4490",
-                                     .upstream.timeout_ms = 60000,
-                                     .upstream.connect_timeout_ms = 10000,
-                                     .max_wait_ms = UINT64_MAX,
-                                     .max_body = UINT64_C(1) << 30 } };
+    struct settings s = { .relay = { .front = RWITH_FRONT_DEFAULT,
+                                     .upstream = RWITH_UPSTREAM_DEFAULT,
+                                     .max_wait_ms = UINT64_MAX } };
     rwith_option_list operands;
     int status = 0;
 

@@ -3,44 +3,20 @@
  * sandbox/'s, how it runs launch/sandbox.c's.
  */
 #include <cli/commands.h>
-#include <cli/option.h>
+#include <cli/server_options.h>
 
 #include <launch/sandbox.h>
 
-#include <stddef.h>
-
 struct settings {
-    rwith_sandbox_server server;
+    rwith_front front;
     const char *color;
 };
 
-#define IN_SANDBOX(member) offsetof(struct settings, server.member)
-
 static const rwith_option options[] = {
-    { "listen", 0, "ADDRESS", "Clients", "0.1",
-      "ADDR:PORT or unix:PATH (default 127.0.0.1:4490)", RWITH_OPTION_TEXT,
-      IN_SANDBOX(listen), 0 },
-    { "listen-cert", 0, "FILE", "Clients", "0.1",
-      "serve TLS and HTTP/2 with this certificate", RWITH_OPTION_TEXT,
-      IN_SANDBOX(listen_cert), 0 },
-    { "listen-key", 0, "FILE", "Clients", "0.1", "and this key",
-      RWITH_OPTION_TEXT, IN_SANDBOX(listen_key), 0 },
-    { "max-body", 0, "SIZE", "Clients", "0.1",
-      "largest request body, 0: any (default 1G)", RWITH_OPTION_SIZE,
-      IN_SANDBOX(max_body), 0 },
+    RWITH_OPTIONS_CLIENTS(struct settings, front),
 
-    { "log", 0, "FILE", "Running", "0.1", "one line a request",
-      RWITH_OPTION_TEXT, IN_SANDBOX(log), 0 },
-    { "module", 0, "FILE", "Running", "0.1", "ngx_http_retry_with_module.so",
-      RWITH_OPTION_TEXT, IN_SANDBOX(module), 0 },
-    { "print-config", 0, NULL, "Running", "0.1",
-      "print nginx's configuration and leave", RWITH_OPTION_FLAG,
-      IN_SANDBOX(print_config), 0 },
-    { "verbose", 'v', NULL, "Running", "0.1", "tell how nginx is run",
-      RWITH_OPTION_FLAG, IN_SANDBOX(is_verbose), 0 },
-    { "color", 0, "auto|always|never", "Running", "0.1",
-      "as with fetch; there is no colour here", RWITH_OPTION_CHOICE,
-      offsetof(struct settings, color), 0 },
+    RWITH_OPTION_LOG(struct settings, front, "one line a request"),
+    RWITH_OPTIONS_RUNNING(struct settings, front, color),
 };
 
 static const rwith_option_table table = {
@@ -59,13 +35,12 @@ static const rwith_option_table table = {
 
 int rwith_command_sandbox(int argc, char **argv)
 {
-    struct settings s = { .server = { .listen = "127.0.0.1:4490",
-                                      .max_body = UINT64_C(1) << 30 } };
+    struct settings s = { .front = RWITH_FRONT_DEFAULT };
     rwith_option_list operands;
     int status = 0;
 
     if (rwith_option_parse(&table, argc, argv, &s, &operands, &status)) {
-        status = rwith_sandbox_run(&s.server);
+        status = rwith_sandbox_run(&s.front);
     }
     rwith_option_list_free(&operands);
     return status;

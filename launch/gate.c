@@ -79,7 +79,7 @@ static int check_origin(rwith_gate *gate)
     if (status == 0) {
         status = check_prefix(gate);
     }
-    return status == 0 && !gate->print_config
+    return status == 0 && !gate->front.print_config
                ? rwith_upstream_check_host(&gate->upstream)
                : status;
 }
@@ -157,17 +157,7 @@ static int check(rwith_gate *gate)
         status = check_origin(gate);
     }
     if (status == 0) {
-        status = rwith_check_pair(gate->listen_cert, "--listen-cert",
-                                  gate->listen_key, "--listen-key");
-    }
-    if (status == 0) {
-        status = rwith_check_file("--listen-cert", gate->listen_cert);
-    }
-    if (status == 0) {
-        status = rwith_check_file("--listen-key", gate->listen_key);
-    }
-    if (status == 0) {
-        status = rwith_check_file("--log", gate->log);
+        status = rwith_front_check(&gate->front);
     }
     if (status == 0) {
         status = check_files("--openapi", &gate->documents);
@@ -241,7 +231,7 @@ void rwith_gate_put_conf(const rwith_gate *gate, const rwith_instance *instance,
                          const rwith_listener *listener, rwith_conf *conf)
 {
     rwith_instance_put_head(instance, conf, "gate",
-                            rwith_upstream_workers(gate->workers));
+                            rwith_upstream_workers(gate->front.workers));
     rwith_conf_put_dollar(conf);
     rwith_gate_put_log(gate, conf);
     rwith_problems_put_map(conf);
@@ -249,13 +239,13 @@ void rwith_gate_put_conf(const rwith_gate *gate, const rwith_instance *instance,
         rwith_upstream_put_block(&gate->upstream, conf);
     }
     rwith_conf_put(conf, "    server {\n");
-    rwith_listener_put_conf(listener, gate->listen_cert, gate->listen_key,
-                            conf);
+    rwith_listener_put_conf(listener, gate->front.listen_cert,
+                            gate->front.listen_key, conf);
     rwith_conf_put(conf,
                    "        client_max_body_size %u;\n"
                    "        client_body_buffer_size 64k;\n"
                    "        location / {\n",
-                   (unsigned long)gate->max_body);
+                   (unsigned long)gate->front.max_body);
     put_policy(gate, conf);
     if (!gate->forward_auth) {
         put_proxy(gate, conf);
@@ -268,58 +258,32 @@ void rwith_gate_put_conf(const rwith_gate *gate, const rwith_instance *instance,
 
 /* --- the whole ----------------------------------------------------------- */
 
-static int run_nginx(const rwith_gate *gate, rwith_instance *instance,
-                     const rwith_listener *listener)
+static int serve(void *user, rwith_instance *instance,
+                 const rwith_listener *listener)
 {
+    const rwith_gate *gate = user;
     rwith_conf conf = { 0 };
     rwith_instance_plan plan = {
         .word = "gate",
-        .scheme = gate->listen_cert != NULL ? "https" : "http",
         .listener = listener,
         .conf = &conf,
         .reads_files = true,
-        .is_verbose = gate->is_verbose,
         .handover_fd = -1,
     };
     int status = 0;
 
     rwith_gate_put_conf(gate, instance, listener, &conf);
-    if (conf.is_broken) {
-        rwith_say("a word on the command line is too long for nginx (%d "
-                  "bytes); put rules into a file (--rules)",
-                  RWITH_CONF_WORD_MAX);
-        status = RWITH_LAUNCH_USAGE;
-    } else if (gate->print_config) {
-        fputs(conf.text, stdout);
-    } else {
+    if (!conf.is_broken && !gate->front.print_config) {
         if (strcmp(gate->log_format, "w3c") == 0) {
             setenv("TZ", "UTC0", 1); /* that format's times are UTC */
         }
         status = rwith_gate_begin_log(gate);
     }
-    if (status == 0 && !gate->print_config) {
-        status = rwith_instance_run(instance, &plan);
+    if (status == 0) {
+        status = rwith_front_serve(&gate->front, instance, &plan,
+                                   "; put rules into a file (--rules)");
     }
     rwith_conf_free(&conf);
-    return status;
-}
-
-static int run(const rwith_gate *gate)
-{
-    rwith_instance instance = RWITH_INSTANCE_NONE;
-    rwith_listener listener = { .fd = -1 };
-    int status =
-        rwith_listener_open(gate->listen, gate->print_config, &listener);
-
-    if (status == 0) {
-        status =
-            rwith_instance_open(&instance, gate->module, gate->print_config);
-    }
-    if (status == 0) {
-        status = run_nginx(gate, &instance, &listener);
-    }
-    rwith_instance_close(&instance);
-    rwith_listener_close(&listener);
     return status;
 }
 
@@ -327,5 +291,5 @@ int rwith_gate_run(rwith_gate *gate)
 {
     int status = check(gate);
 
-    return status == 0 ? run(gate) : status;
+    return status == 0 ? rwith_front_open(&gate->front, serve, gate) : status;
 }

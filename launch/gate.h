@@ -5,8 +5,7 @@
 #define RWITH_LAUNCH_GATE_H
 
 #include <launch/conf.h>
-#include <launch/instance.h>
-#include <launch/listener.h>
+#include <launch/front.h>
 #include <launch/strings.h>
 #include <launch/upstream.h>
 
@@ -14,26 +13,18 @@
 #include <stdint.h>
 
 typedef struct rwith_gate {
-    const char *listen;
-    const char *listen_cert; /* NULL: no TLS */
-    const char *listen_key;
+    rwith_front front;
     rwith_upstream upstream; /* .to is NULL with forward_auth */
     rwith_strings documents; /* OpenAPI */
     rwith_strings rules;     /* files */
     rwith_strings requires;  /* lines of such files */
     const char *base_path;   /* NULL: as the documents say */
-    uint64_t max_body;       /* 0: no limit */
     const char *unknown;     /* "pass" or "refuse" */
     const char *credentials; /* "401", "449" or "pass" */
     const char *cors;        /* NULL: none */
     bool report_only;
     bool forward_auth;
-    uint64_t workers;
-    const char *log;        /* NULL: none */
     const char *log_format; /* "common", "json" or "w3c" */
-    const char *module;
-    bool print_config; /* instead of running */
-    bool is_verbose;   /* tell how nginx is run */
 } rwith_gate;
 
 /* Run it until it is told to end.  returns the exit status. */

@@ -77,12 +77,12 @@ void rwith_gate_put_log(const rwith_gate *gate, rwith_conf *conf)
     const char *format =
         strcmp(gate->log_format, "json") == 0 ? json_format : common_format;
 
-    if (gate->log == NULL) {
+    if (gate->front.log == NULL) {
         rwith_conf_put(conf, "    access_log off;\n");
         return;
     }
     rwith_conf_put(conf, "%r%r    access_log %p retrywith;\n", path_map,
-                   is_w3c(gate) ? w3c_format : format, gate->log);
+                   is_w3c(gate) ? w3c_format : format, gate->front.log);
 }
 
 int rwith_gate_begin_log(const rwith_gate *gate)
@@ -92,12 +92,13 @@ int rwith_gate_begin_log(const rwith_gate *gate)
                                "#Fields: " W3C_FIELDS "\n";
     size_t len = sizeof(head) - 1;
 
-    if (gate->log == NULL || !is_w3c(gate)) {
+    if (gate->front.log == NULL || !is_w3c(gate)) {
         return 0;
     }
-    int fd = open(gate->log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+    int fd =
+        open(gate->front.log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
     if (fd < 0) {
-        rwith_say("RW0203: --log %s cannot be written: %s", gate->log,
+        rwith_say("RW0203: --log %s cannot be written: %s", gate->front.log,
                   strerror(errno));
         return RWITH_LAUNCH_FILE;
     }
@@ -105,7 +106,7 @@ int rwith_gate_begin_log(const rwith_gate *gate)
     bool is_written = write(fd, head, len) == (ssize_t)len;
     close(fd);
     if (!is_written) {
-        rwith_say("RW0204: --log %s cannot be written: %s", gate->log,
+        rwith_say("RW0204: --log %s cannot be written: %s", gate->front.log,
                   strerror(errno));
     }
     return is_written ? 0 : RWITH_LAUNCH_FILE;

@@ -19,28 +19,6 @@
 
 /* --- checks --------------------------------------------------------------- */
 
-static int check_files(const rwith_relay *relay)
-{
-    const struct {
-        const char *option;
-        const char *path;
-    } files[] = {
-        { "--listen-cert", relay->listen_cert },
-        { "--listen-key", relay->listen_key },
-        { "--client-password-file", relay->password_file },
-        { "--log", relay->log },
-    };
-
-    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-        int status = rwith_check_file(files[i].option, files[i].path);
-
-        if (status != 0) {
-            return status;
-        }
-    }
-    return 0;
-}
-
 /* An address, or a block of them: 192.0.2.0/24. */
 static bool is_block(const char *text)
 {
@@ -116,8 +94,11 @@ int rwith_relay_check(rwith_relay *relay)
     int status = rwith_upstream_check(&relay->upstream, "relay");
 
     if (status == 0) {
-        status = rwith_check_pair(relay->listen_cert, "--listen-cert",
-                                  relay->listen_key, "--listen-key");
+        status = rwith_front_check(&relay->front);
+    }
+    if (status == 0) {
+        status =
+            rwith_check_file("--client-password-file", relay->password_file);
     }
     if (status == 0) {
         status = check_allow(relay);
@@ -125,10 +106,7 @@ int rwith_relay_check(rwith_relay *relay)
     if (status == 0) {
         status = check_names(relay);
     }
-    if (status == 0) {
-        status = check_files(relay);
-    }
-    return status == 0 && !relay->print_config
+    return status == 0 && !relay->front.print_config
                ? rwith_upstream_check_host(&relay->upstream)
                : status;
 }
@@ -143,7 +121,7 @@ int rwith_relay_check_exposure(const rwith_relay *relay,
     rwith_say("'%s' is open to other machines, and values are configured: say "
               "who may use them with --allow ADDRESS or "
               "--client-password-file FILE",
-              relay->listen);
+              relay->front.listen);
     return RWITH_LAUNCH_USAGE;
 }
 
@@ -152,7 +130,7 @@ int rwith_relay_check_exposure(const rwith_relay *relay,
 /* The path alone: a query may hold values. */
 static void put_log(const rwith_relay *relay, rwith_conf *conf)
 {
-    if (relay->log == NULL) {
+    if (relay->front.log == NULL) {
         rwith_conf_put(conf, "    access_log off;\n");
         return;
     }
@@ -169,14 +147,14 @@ static void put_log(const rwith_relay *relay, rwith_conf *conf)
         "        'attempts=$retry_with_attempts '\n"
         "        'learned=$retry_with_learned';\n"
         "    access_log %p retrywith;\n",
-        relay->log);
+        relay->front.log);
 }
 
 static void put_listen(const rwith_relay *relay, const rwith_listener *listener,
                        rwith_conf *conf)
 {
-    rwith_listener_put_conf(listener, relay->listen_cert, relay->listen_key,
-                            conf);
+    rwith_listener_put_conf(listener, relay->front.listen_cert,
+                            relay->front.listen_key, conf);
     for (size_t i = 0; i < relay->allow.count; i++) {
         rwith_conf_put(conf, "        allow %s;\n", relay->allow.items[i]);
     }
@@ -212,7 +190,7 @@ static void put_name(rwith_conf *conf, const char *host, uint16_t port,
 static void put_names(const rwith_relay *relay, const rwith_listener *listener,
                       rwith_conf *conf)
 {
-    bool front_is_tls = relay->listen_cert != NULL;
+    bool front_is_tls = relay->front.listen_cert != NULL;
     size_t host_len = strlen(listener->authority);
 
     rwith_conf_put(conf, "            retry_with_names");
@@ -286,7 +264,7 @@ void rwith_relay_put_conf(const rwith_relay *relay,
     rwith_proxying proxying = { .target = "" };
 
     rwith_instance_put_head(instance, conf, "relay",
-                            rwith_upstream_workers(relay->workers));
+                            rwith_upstream_workers(relay->front.workers));
     rwith_conf_put_dollar(conf);
     put_log(relay, conf);
     rwith_problems_put_map(conf);
@@ -296,7 +274,7 @@ void rwith_relay_put_conf(const rwith_relay *relay,
     rwith_conf_put(conf,
                    "        client_max_body_size %u;\n"
                    "        client_body_buffer_size 1m;\n",
-                   (unsigned long)relay->max_body);
+                   (unsigned long)relay->front.max_body);
     rwith_conf_put(conf, "        location / {\n");
     put_answer(relay, listener, supply, conf);
     rwith_upstream_put_proxy(&relay->upstream, &proxying, conf);

@@ -5,17 +5,14 @@
 #define RWITH_LAUNCH_RELAY_H
 
 #include <launch/conf.h>
-#include <launch/instance.h>
-#include <launch/listener.h>
+#include <launch/front.h>
 #include <launch/strings.h>
 #include <launch/upstream.h>
 
 #include <stdint.h>
 
 typedef struct rwith_relay {
-    const char *listen;
-    const char *listen_cert; /* NULL: no TLS */
-    const char *listen_key;
+    rwith_front front;
     rwith_strings names;
     rwith_upstream upstream;
     rwith_strings dialects;
@@ -23,17 +20,11 @@ typedef struct rwith_relay {
     uint64_t attempts; /* 0: the default */
     uint64_t max_wait_ms;
     bool has_max_wait;
-    uint64_t max_body; /* 0: no limit */
-    uint64_t workers;  /* 0: one for each processor, up to 4 */
-    const char *log;   /* NULL: none */
     rwith_strings allow;
     const char *password_file; /* of clients; NULL: none */
-    const char *module;
-    const char *supply; /* file; NULL: none */
+    const char *supply;        /* file; NULL: none */
     rwith_strings gives;
-    const char *user;  /* "name:password" for Basic; NULL: none */
-    bool print_config; /* instead of running */
-    bool is_verbose;   /* tell how nginx is run */
+    const char *user; /* "name:password" for Basic; NULL: none */
 } rwith_relay;
 
 /* Run it until it is told to end.  returns the exit status. */

@@ -324,63 +324,6 @@ static rwith_refresh refresh(void *user, bool is_asked)
 
 /* --- the whole ------------------------------------------------------------ */
 
-static int check_conf(const rwith_conf *conf)
-{
-    if (!conf->is_broken) {
-        return 0;
-    }
-    rwith_say("a name on the command line is too long for nginx (%d bytes)",
-              RWITH_CONF_WORD_MAX);
-    return RWITH_LAUNCH_USAGE;
-}
-
-static int print_conf(rwith_relay *relay)
-{
-    rwith_instance instance;
-    rwith_listener listener;
-    rwith_conf conf = { 0 };
-    int status = rwith_instance_open(&instance, relay->module, true);
-
-    if (status == 0) {
-        status = rwith_listener_open(relay->listen, true, &listener);
-    }
-    if (status == 0) {
-        rwith_relay_put_conf(relay, &instance, &listener, relay->supply, &conf);
-        status = check_conf(&conf);
-    }
-    if (status == 0) {
-        fputs(conf.text, stdout);
-    }
-    rwith_conf_free(&conf);
-    return status;
-}
-
-static int run_nginx(struct life *life, rwith_instance *instance,
-                     const rwith_listener *listener)
-{
-    const rwith_relay *relay = life->relay;
-    rwith_conf conf = { 0 };
-    rwith_instance_plan plan = {
-        .word = "relay",
-        .scheme = relay->listen_cert != NULL ? "https" : "http",
-        .listener = listener,
-        .conf = &conf,
-        .is_verbose = relay->is_verbose,
-        .refresh = refresh,
-        .refresh_ms = RWITH_COMMAND_EVERY_MS,
-        .handover_fd = life->handover.fd,
-        .user = life,
-    };
-
-    rwith_relay_put_conf(relay, instance, listener, life->handover.path, &conf);
-    int status = check_conf(&conf);
-    if (status == 0) {
-        status = rwith_instance_run(instance, &plan);
-    }
-    rwith_conf_free(&conf);
-    return status;
-}
-
 /* nginx reads that one while it serves, and root's workers are nobody. */
 static int check_password_file(const rwith_relay *relay,
                                const rwith_instance *instance)
@@ -399,47 +342,56 @@ static int check_password_file(const rwith_relay *relay,
     return RWITH_LAUNCH_FILE;
 }
 
-static int run(struct life *life)
+static int serve(void *user, rwith_instance *instance,
+                 const rwith_listener *listener)
 {
-    rwith_instance instance = RWITH_INSTANCE_NONE;
-    rwith_listener listener = { .fd = -1 };
-    bool is_new;
-    int status = rwith_handover_open(&life->handover);
+    struct life *life = user;
+    const rwith_relay *relay = life->relay;
+    bool is_printed = relay->front.print_config;
+    rwith_conf conf = { 0 };
+    rwith_instance_plan plan = {
+        .word = "relay",
+        .listener = listener,
+        .conf = &conf,
+        .refresh = refresh,
+        .refresh_ms = RWITH_COMMAND_EVERY_MS,
+        .handover_fd = life->handover.fd,
+        .user = life,
+    };
+    int status = is_printed ? 0
+                            : rwith_relay_check_exposure(relay, listener,
+                                                         life->has_values);
 
-    if (status == 0) {
-        status = load(life, &is_new);
+    if (status == 0 && !is_printed) {
+        status = check_password_file(relay, instance);
     }
     if (status == 0) {
-        status = rwith_listener_open(life->relay->listen, false, &listener);
+        rwith_relay_put_conf(relay, instance, listener,
+                             is_printed ? relay->supply : life->handover.path,
+                             &conf);
+        status = rwith_front_serve(&relay->front, instance, &plan, "");
     }
-    if (status == 0) {
-        status = rwith_relay_check_exposure(life->relay, &listener,
-                                            life->has_values);
-    }
-    if (status == 0) {
-        status = rwith_instance_open(&instance, life->relay->module, false);
-    }
-    if (status == 0) {
-        status = check_password_file(life->relay, &instance);
-    }
-    if (status == 0) {
-        status = run_nginx(life, &instance, &listener);
-    }
-    rwith_instance_close(&instance);
-    rwith_listener_close(&listener);
+    rwith_conf_free(&conf);
     return status;
 }
 
 int rwith_relay_run(rwith_relay *relay)
 {
     struct life life = { .relay = relay, .handover = { .fd = -1 } };
+    bool is_new;
     int status = rwith_relay_check(relay);
 
     if (status == 0) {
         status = check_dialects(relay);
     }
+    if (status == 0 && !relay->front.print_config) {
+        status = rwith_handover_open(&life.handover);
+        if (status == 0) {
+            status = load(&life, &is_new);
+        }
+    }
     if (status == 0) {
-        status = relay->print_config ? print_conf(relay) : run(&life);
+        status = rwith_front_open(&relay->front, serve, &life);
     }
     rwith_handover_close(&life.handover);
     rwith_supply_free(life.supply);
