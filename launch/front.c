@@ -56,6 +56,7 @@ int rwith_front_serve(const rwith_front *front, rwith_instance *instance,
 {
     plan->scheme = front->listen_cert != NULL ? "https" : "http";
     plan->is_verbose = front->is_verbose;
+    plan->reads_files = plan->reads_files || front->listen_cert != NULL;
     if (plan->conf->is_broken) {
         rwith_say("a word on the command line is too long for nginx (%d "
                   "bytes)%s",

@@ -353,6 +353,8 @@ static int serve(void *user, rwith_instance *instance,
         .word = "relay",
         .listener = listener,
         .conf = &conf,
+        .reads_files =
+            relay->upstream.cert != NULL || relay->upstream.cacert != NULL,
         .refresh = refresh,
         .refresh_ms = RWITH_COMMAND_EVERY_MS,
         .handover_fd = life->handover.fd,

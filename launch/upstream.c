@@ -139,6 +139,12 @@ int rwith_upstream_check(rwith_upstream *upstream, const char *word)
 {
     int status = check_to(upstream, word);
 
+    if (status == 0 &&
+        (upstream->timeout_ms == 0 || upstream->connect_timeout_ms == 0)) {
+        rwith_say("'0' is no value for --%s, no answer comes in no time",
+                  upstream->timeout_ms == 0 ? "timeout" : "connect-timeout");
+        status = RWITH_LAUNCH_USAGE;
+    }
     if (status == 0) {
         status =
             rwith_check_pair(upstream->cert, "--cert", upstream->key, "--key");

@@ -102,6 +102,21 @@ static int unexpected(struct reading *r, const char *what)
                                                 "expected ", none, what);
 }
 
+/* What should have stood where a name does that cannot. */
+static const char *expected_name(const struct place *place, rwith_slice name)
+{
+    if (place->in != RWITH_IN_HEADER || !rwith__ascii_is_token(name)) {
+        return place->name;
+    }
+    if (rwith_slice_equal_nocase(name, RWITH_LIT("Authorization"))) {
+        return "another field: Authorization is set by auth";
+    }
+    if (rwith_slice_equal_nocase(name, RWITH_LIT("Cookie"))) {
+        return "another field: Cookie is set by cookie";
+    }
+    return "a field that does not frame, route or condition the request";
+}
+
 /* "origin URL" */
 static int origin_read(struct reading *r)
 {
@@ -147,18 +162,8 @@ static int name_read(struct reading *r, const struct place *place,
         if (!rwith__supply_scheme(name, &entry->auth, &entry->name)) {
             return unexpected(r, place->name);
         }
-    } else if (rwith_slice_equal_nocase(name, RWITH_LIT("Authorization")) &&
-               place->in == RWITH_IN_HEADER) {
-        return unexpected(r, "another field: Authorization is set by auth");
-    } else if (rwith_slice_equal_nocase(name, RWITH_LIT("Cookie")) &&
-               place->in == RWITH_IN_HEADER) {
-        return unexpected(r, "another field: Cookie is set by cookie");
-    } else if (place->in == RWITH_IN_HEADER && rwith__ascii_is_token(name) &&
-               !rwith_trust_field_may_be_set(name)) {
-        return unexpected(r, "a field that does not frame, route or "
-                             "condition the request");
     } else if (!rwith__supply_name_ok(place->in, name)) {
-        return unexpected(r, place->name);
+        return unexpected(r, expected_name(place, name));
     }
     r->at++;
     return RWITH_OK;
@@ -463,7 +468,7 @@ int rwith_supply_give_line(rwith_supply *supply, const rwith_origin *origin,
             : !rwith__supply_name_ok(entry.in, given.name)) {
         return rwith__config_fail(reterr_diag, 1, given.name_column,
                                   "expected ", (rwith_slice){ NULL, 0 },
-                                  given.place->name);
+                                  expected_name(given.place, given.name));
     }
     err = give_entry(supply, &given, &entry);
     if (err == RWITH_OK && entry.kind == RWITH_SUPPLY_LITERAL) {

@@ -57,6 +57,16 @@ ROWS = [
      r"--openapi /none/such cannot be read: No such file"),
     ("no document, dry", ["gate", "--dry-run", "--openapi", "/none/such"], 102,
      r"retrywith: /none/such: No such file or directory$"),
+    ("a field that is never given", ["fetch", "--give", "header Host=x", URL],
+     101, r"column 8, expected a field that does not frame"),
+    ("a field that has its own keyword", ["relay", "--to", URL, "--give",
+                                          "header Cookie=x"], 101,
+     r"expected another field: Cookie is set by cookie"),
+    ("no time at all", ["relay", "--to", URL, "--timeout", "0"], 101,
+     r"'0' is no value for --timeout"),
+    ("no time to connect", ["gate", "--to", URL, "--require", "GET /: body",
+                            "--connect-timeout", "0"], 101,
+     r"'0' is no value for --connect-timeout"),
     ("colour that is none", ["gate", "--color", "red", "--to", URL], 101,
      r"auto\|always\|never"),
 ]
@@ -67,6 +77,14 @@ for name, arguments, status, says in ROWS:
     like(got.err, r"^retrywith: ", name + ": starts with the program's name")
     like(got.err, says, name + ": names what")
     ok(got.err.count("\n") <= 3, name + ": one clear sentence", got.err)
+
+# What nginx reads itself is a file of ours all the same.
+nonsense = write("nonsense.pem", "no certificate\n")
+for arguments in (["sandbox"], ["relay", "--to", URL]):
+    got = retrywith(*arguments, "--listen", "127.0.0.1:0", "--listen-cert",
+                    nonsense, "--listen-key", nonsense, timeout=20)
+    is_(got.code, 102, arguments[0] + ": a certificate that is none")
+    like(got.err, r"nonsense\.pem", arguments[0] + ": is named")
 
 FILES = [
     # name, option, text, line, column
