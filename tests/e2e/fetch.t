@@ -225,6 +225,9 @@ def hostile(connection, request, origin):
     if path == "/long":
         return respond(connection, "449 R",
                        [("Ms-Echo-Request", "v" * 8193)], "")
+    if path.startswith("/lines/") and not request.get("Ms-Echo-Reply"):
+        return respond(connection, "449 R", [("Ms-Echo-Request", "s")] +
+                       [("X", "1")] * (int(path[7:]) - 2), "")
     if path == "/nothing":
         return respond(connection, "449 R", [], "")
     if path == "/404":
@@ -279,6 +282,8 @@ for path, code, sends, text in (
         ("/nothing", 100, 1, "no form that is known"),
         ("/head", 103, 1, "longer than is read"),
         ("/lines", 103, 1, "longer than is read"),
+        ("/lines/4095", 0, 2, ""), # and Content-Length
+        ("/lines/4096", 103, 1, "longer than is read"),
         ("/early", 103, 1, "longer than is read"),
         ("/huge", 0, 2, "")):
     origin.reset()

@@ -286,6 +286,12 @@ static void check_xml_limits(const rwith_members *tree)
                i == 3 ? RWITH_BODY_MISSING : RWITH_BODY_MALFORMED, names[i]);
     }
     free(body);
+
+    rwith_body_limits three = { .depth_max = 3 };
+    expect(tree, RWITH_LIT("text/xml"), RWITH_LIT("<a><b><c/></b><b/></a>"),
+           &three, RWITH_BODY_COMPLETE, "elements as deep as the limit");
+    expect(tree, RWITH_LIT("text/xml"), RWITH_LIT("<a><b><c><d/></c></b></a>"),
+           &three, RWITH_BODY_MALFORMED, "one element deeper");
 }
 
 /* --- multipart ----------------------------------------------------------- */
