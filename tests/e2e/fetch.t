@@ -282,8 +282,8 @@ for path, code, sends, text in (
         ("/nothing", 100, 1, "no form that is known"),
         ("/head", 103, 1, "longer than is read"),
         ("/lines", 103, 1, "longer than is read"),
-        ("/lines/4095", 0, 2, ""), # and Content-Length
-        ("/lines/4096", 103, 1, "longer than is read"),
+        ("/lines/4096", 0, 2, ""),
+        ("/lines/4097", 103, 1, "longer than is read"),
         ("/early", 103, 1, "longer than is read"),
         ("/huge", 0, 2, "")):
     origin.reset()
