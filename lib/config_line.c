@@ -256,6 +256,18 @@ int rwith__config_unexpected(const struct rwith__config_line *line,
                               composed.text, word->text, NULL);
 }
 
+int rwith__config_unwanted(const struct rwith__config_line *line, size_t index,
+                           const char *what, rwith_diagnostic *reterr_diag)
+{
+    const rwith_slice none = { NULL, 0 };
+    int err = rwith__config_need(line, index, what, reterr_diag);
+
+    return err != RWITH_OK ? err
+                           : rwith__config_fail(reterr_diag, line->number,
+                                                line->words[index].column,
+                                                "expected ", none, what);
+}
+
 int rwith__config_need(const struct rwith__config_line *line, size_t index,
                        const char *what, rwith_diagnostic *reterr_diag)
 {

@@ -73,6 +73,11 @@ int rwith__config_unexpected(const struct rwith__config_line *line,
                              size_t index, const char *what,
                              rwith_diagnostic *reterr_diag);
 
+/* "expected WHAT" at that word, which is not shown: it may be a secret whose
+ * keyword was forgotten; returns RWITH_EFILE. */
+int rwith__config_unwanted(const struct rwith__config_line *line, size_t index,
+                           const char *what, rwith_diagnostic *reterr_diag);
+
 /*
  * Fill a diagnostic: before, then the quoted bytes, escaped (none at all
  * when quoted.ptr is NULL), then after.  Returns RWITH_EFILE.

@@ -186,13 +186,7 @@ struct reading {
 /* The word that was found is not shown: it may be a secret. */
 static int unexpected(struct reading *r, const char *what)
 {
-    const rwith_slice none = { NULL, 0 };
-    int err = rwith__config_need(&r->line, r->at, what, r->diag);
-
-    return err != RWITH_OK ? err
-                           : rwith__config_fail(r->diag, r->line.number,
-                                                r->line.words[r->at].column,
-                                                "expected ", none, what);
+    return rwith__config_unwanted(&r->line, r->at, what, r->diag);
 }
 
 static bool word_take(struct reading *r, rwith_slice *ret)

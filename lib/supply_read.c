@@ -93,13 +93,7 @@ struct reading {
  * forgotten, or a file that is none of ours. */
 static int unexpected(struct reading *r, const char *what)
 {
-    const rwith_slice none = { NULL, 0 };
-    int err = rwith__config_need(&r->line, r->at, what, r->diag);
-
-    return err != RWITH_OK ? err
-                           : rwith__config_fail(r->diag, r->line.number,
-                                                r->line.words[r->at].column,
-                                                "expected ", none, what);
+    return rwith__config_unwanted(&r->line, r->at, what, r->diag);
 }
 
 /* What should have stood where a name does that cannot. */

@@ -5,11 +5,7 @@
  */
 #include <adapters/curl/driver.h>
 
-#include <body/facts.h>
-
 #include <string.h>
-
-#define FACT_BYTES (64 * 1024)
 
 /* Whoever gets it is told whether anything recognised it. */
 #define RETRY_WITH 449
@@ -212,30 +208,16 @@ void rwith__curl_answer_decide(rwith_curl_job *job)
 
 void rwith__curl_answer_facts(rwith_curl_job *job)
 {
-    const rwith_effect *effect = job->effect;
     const rwith_alloc *mem = job->session->mem;
-    rwith_slice prefix = { job->held.ptr, job->held.len };
-    const rwith_field *type = rwith_fields_find(
-        job->head.fields, job->head.field_count, RWITH_LIT("Content-Type"));
-    rwith_fact *facts =
-        rwith__curl_alloc(mem, RWITH_FACT_COUNT_MAX * sizeof(*facts));
-    char *buf = rwith__curl_alloc(mem, FACT_BYTES);
-    size_t count = 0;
+    const rwith_effect *effect = NULL;
+    rwith_curl_facts facts;
 
-    if (prefix.len > effect->body_limit) {
-        prefix.len = effect->body_limit;
-    }
-    if (facts != NULL && buf != NULL) {
-        count = rwith_body_facts_in(
-            mem, type != NULL ? type->value : (rwith_slice){ NULL, 0 }, prefix,
-            effect->wants, effect->want_count, facts, RWITH_FACT_COUNT_MAX, buf,
-            FACT_BYTES);
-    }
-    effect = NULL;
-    int err = rwith_exchange_facts(job->x, rwith__curl_now_ms(), facts, count,
-                                   &effect);
-    rwith__curl_release(mem, facts);
-    rwith__curl_release(mem, buf);
+    rwith__curl_facts_find(&facts, mem, job->effect, job->head.fields,
+                           job->head.field_count,
+                           (rwith_slice){ job->held.ptr, job->held.len });
+    int err = rwith_exchange_facts(job->x, rwith__curl_now_ms(), facts.items,
+                                   facts.count, &effect);
+    rwith__curl_facts_free(&facts, mem);
     rwith__curl_take(job, err, effect);
     answer_apply(job);
 }

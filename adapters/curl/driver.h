@@ -133,6 +133,19 @@ uint64_t rwith__curl_job_deadline(const rwith_curl_job *job);
 void rwith__curl_job_clear(rwith_curl_job *job);
 void rwith__curl_job_unpark(rwith_curl_job *job);
 
+/* facts.c: what a body holds at the places that an effect wants to know */
+typedef struct rwith_curl_facts {
+    rwith_fact *items;
+    size_t count;
+    char *bytes; /* of the items */
+} rwith_curl_facts;
+
+void rwith__curl_facts_find(rwith_curl_facts *facts, const rwith_alloc *mem,
+                            const rwith_effect *effect,
+                            const rwith_field *fields, size_t field_count,
+                            rwith_slice body);
+void rwith__curl_facts_free(rwith_curl_facts *facts, const rwith_alloc *mem);
+
 /* answer.c: what is done with response bytes */
 void rwith__curl_answer_decide(rwith_curl_job *job);
 void rwith__curl_answer_facts(rwith_curl_job *job);

@@ -6,11 +6,7 @@
  */
 #include <adapters/curl/driver.h>
 
-#include <body/facts.h>
-
 #include <string.h>
-
-#define FACT_BYTES (64 * 1024)
 
 static size_t on_header(char *line, size_t size, size_t count, void *user)
 {
@@ -198,32 +194,18 @@ int rwith__curl_obtain_told(rwith_curl_job *job, const rwith_response *resp,
 {
     const rwith_alloc *mem = job->session->mem;
     rwith_curl_obtain *obtain = &job->obtain;
-    const rwith_effect *effect = obtain->effect;
-    rwith_slice prefix = { obtain->body.ptr, obtain->body.len };
-    const rwith_field *type = rwith_fields_find(resp->fields, resp->field_count,
-                                                RWITH_LIT("Content-Type"));
-    rwith_fact *facts =
-        rwith__curl_alloc(mem, RWITH_FACT_COUNT_MAX * sizeof(*facts));
-    char *buf = rwith__curl_alloc(mem, FACT_BYTES);
-    size_t count = 0;
+    rwith_curl_facts facts;
 
-    if (prefix.len > effect->body_limit) {
-        prefix.len = effect->body_limit;
-    }
-    if (facts != NULL && buf != NULL && effect->want_count > 0) {
-        count = rwith_body_facts_in(
-            mem, type != NULL ? type->value : (rwith_slice){ NULL, 0 }, prefix,
-            effect->wants, effect->want_count, facts, RWITH_FACT_COUNT_MAX, buf,
-            FACT_BYTES);
-    }
+    rwith__curl_facts_find(&facts, mem, obtain->effect, resp->fields,
+                           resp->field_count,
+                           (rwith_slice){ obtain->body.ptr, obtain->body.len });
     if (job->req.has_cookie_jar && obtain->head.has_cookies) {
         copy_cookies(obtain->easy, job->req.easy);
     }
     rwith__curl_keep_cookies(job, &obtain->head);
-    int err = rwith_exchange_obtained(job->x, rwith__curl_now_ms(), resp, facts,
-                                      count, ret_effect);
-    rwith__curl_release(mem, facts);
-    rwith__curl_release(mem, buf);
+    int err = rwith_exchange_obtained(job->x, rwith__curl_now_ms(), resp,
+                                      facts.items, facts.count, ret_effect);
+    rwith__curl_facts_free(&facts, mem);
     return err;
 }
 
