@@ -359,6 +359,8 @@ ngx_http_retry_with_gate_merge_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_retry_with_gate_conf_t *prev = parent;
     ngx_http_retry_with_gate_conf_t *conf = child;
 
+    ngx_http_retry_with_gate_main_conf_t  *mcf;
+
     ngx_conf_merge_uint_value(conf->mode, prev->mode, NGX_HTTP_RETRY_WITH_ON);
     ngx_conf_merge_ptr_value(conf->policy, prev->policy, NULL);
     ngx_conf_merge_uint_value(conf->credentials, prev->credentials,
@@ -374,6 +376,10 @@ ngx_http_retry_with_gate_merge_conf(ngx_conf_t *cf, void *parent, void *child)
     if (conf->policy == NULL || conf->mode == NGX_HTTP_RETRY_WITH_OFF) {
         return NGX_CONF_OK;
     }
+
+    mcf = ngx_http_conf_get_module_main_conf(cf,
+                                             ngx_http_retry_with_gate_module);
+    mcf->is_used = 1;
 
     conf->options.credentials = (rwith_credentials_mode) conf->credentials;
     conf->options.report_only = conf->mode == NGX_HTTP_RETRY_WITH_REPORT;
@@ -485,8 +491,17 @@ ngx_http_retry_with_cors(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 static ngx_int_t
 ngx_http_retry_with_gate_init(ngx_conf_t *cf)
 {
-    ngx_http_handler_pt        *h;
-    ngx_http_core_main_conf_t  *cmcf;
+    ngx_http_handler_pt                   *h;
+    ngx_http_core_main_conf_t             *cmcf;
+    ngx_http_retry_with_gate_main_conf_t  *mcf;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf,
+                                             ngx_http_retry_with_gate_module);
+
+    if (!mcf->is_used) {
+        /* a relay alone: no request comes this way */
+        return NGX_OK;
+    }
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 

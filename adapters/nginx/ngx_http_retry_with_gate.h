@@ -49,6 +49,7 @@ typedef struct {
 typedef struct {
     ngx_array_t                        places;
                                        /* ngx_http_retry_with_place_t */
+    unsigned                           is_used:1;  /* in any location */
 } ngx_http_retry_with_gate_main_conf_t;
 
 

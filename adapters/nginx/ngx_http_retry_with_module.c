@@ -510,6 +510,7 @@ ngx_http_retry_with_check_location(ngx_conf_t *cf,
     }
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_retry_with_module);
+    mcf->is_used = 1;
 
     conf->dialects = ngx_http_retry_with_get_set(cf, mcf, conf);
     if (conf->dialects == NULL) {
@@ -638,7 +639,15 @@ ngx_http_retry_with_add_handler(ngx_http_core_main_conf_t *cmcf,
 static ngx_int_t
 ngx_http_retry_with_init(ngx_conf_t *cf)
 {
-    ngx_http_core_main_conf_t  *cmcf;
+    ngx_http_core_main_conf_t        *cmcf;
+    ngx_http_retry_with_main_conf_t  *mcf;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_retry_with_module);
+
+    if (!mcf->is_used) {
+        /* a gate alone: no request comes this way */
+        return NGX_OK;
+    }
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 

@@ -80,6 +80,8 @@ typedef struct {
     rwith_alloc                        mem;   /* the configuration's pool */
     ngx_str_t                          name;  /* "retrywith-0123abcd" */
     ngx_http_retry_with_via_t          via[NGX_HTTP_RETRY_WITH_VERSIONS];
+
+    unsigned                           is_used:1;  /* in any location */
 } ngx_http_retry_with_main_conf_t;
 
 
