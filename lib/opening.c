@@ -86,9 +86,10 @@ static int line_add(rwith_opening *o, uint16_t id)
     bit = BIT(o->line_count);
     line = &o->lines[o->line_count];
     line->name = is_auth ? RWITH_LIT("Authorization") : entry->name;
-    line->value = value;
+    /* A copy: what was sent is still asked for when the supply has changed. */
     err = is_auth ? rwith__item_value_of(&o->arena, entry, value, &line->value)
-                  : RWITH_OK;
+          : rwith__arena_copy(&o->arena, value, &line->value) ? RWITH_OK
+                                                              : RWITH_ENOMEM;
     if (err != RWITH_OK) {
         return err;
     }
@@ -142,6 +143,16 @@ const rwith_field *rwith_opening_lines(const rwith_opening *opening,
 {
     *ret_count = opening->line_count;
     return opening->lines;
+}
+
+unsigned rwith_opening_recalled(const rwith_opening *opening, uint64_t lines)
+{
+    unsigned count = 0;
+
+    for (lines &= ~opening->always; lines != 0; lines &= lines - 1) {
+        count++;
+    }
+    return count;
 }
 
 const rwith_supply_entry *rwith__opening_entry(const rwith_opening *opening,

@@ -164,6 +164,7 @@ int rwith__supply_add(rwith_supply *supply, const rwith_supply_entry *entry)
         (struct rwith__supply_slot){ .entry = *entry };
     index_add(supply, supply->count);
     supply->count++;
+    supply->version++;
     return RWITH_OK;
 }
 
@@ -190,6 +191,11 @@ bool rwith_supply_find(const rwith_supply *supply, const rwith_origin *origin,
 size_t rwith_supply_count(const rwith_supply *supply)
 {
     return supply->count;
+}
+
+uint32_t rwith_supply_version(const rwith_supply *supply)
+{
+    return supply->version;
 }
 
 const rwith_supply_entry *rwith_supply_at(const rwith_supply *supply, size_t id)
@@ -254,6 +260,7 @@ int rwith_supply_fill(rwith_supply *supply, size_t id, rwith_slice value)
     value_drop(supply, slot);
     slot->value = copy;
     slot->value_len = value.len;
+    supply->version++;
     return RWITH_OK;
 }
 

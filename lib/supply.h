@@ -24,6 +24,7 @@ struct rwith_supply {
     struct rwith__arena arena; /* names, words, slots: never let go singly */
     struct rwith__supply_slot *slots;
     size_t count, room;
+    uint32_t version; /* changes with any entry or value */
     uint16_t buckets[RWITH__SUPPLY_BUCKETS]; /* by origin */
 };
 

@@ -20,6 +20,11 @@
 /* Set-Cookie lines of swallowed responses that are kept for the client. */
 #define RWITH_CURL_COOKIES_MAX (64 * 1024)
 
+/* Openings that a session keeps, and lines of one that a request can take:
+ * what exceeds that has its exchange from the start. */
+#define RWITH_CURL_OPENINGS 4
+#define RWITH_CURL_SET_MAX  4
+
 /* Where a job stands. */
 typedef enum rwith_curl_state {
     RWITH_CURL_STATE_TRANSFER, /* the request is under way */
@@ -50,6 +55,8 @@ typedef struct rwith_curl_obtain {
     rwith_curl_bytes url;
 } rwith_curl_obtain;
 
+typedef struct rwith_curl_opening rwith_curl_opening;
+
 struct rwith_curl_job {
     rwith_curl *session;
     rwith_curl_job *next;
@@ -68,8 +75,14 @@ struct rwith_curl_job {
     size_t field_count;
     size_t field_cap;
     rwith_request view;
-    bool is_plain;              /* went out as the client made it: x comes when
-                                 * an answer needs one */
+    bool is_plain;               /* went out without an exchange: x comes when
+                                  * an answer needs one */
+    rwith_curl_opening *opening; /* that it went out with; NULL: as the client
+                                  * made it */
+    uint64_t opened;             /* which lines of that, */
+    rwith_field set[RWITH_CURL_SET_MAX];             /* as fields, */
+    struct curl_slist set_lines[RWITH_CURL_SET_MAX]; /* and as lines */
+    size_t set_count;
     uint64_t hop_ms;            /* when this hop began */
     rwith_exchange *x;          /* NULL while is_plain */
     const rwith_effect *effect; /* the next to carry out */
@@ -85,6 +98,7 @@ struct rwith_curl_job {
     bool has_private;           /* CURLOPT_PRIVATE is ours */
     void *private_before;
 
+    bool is_inline;  /* the content is lent to the easy handle */
     bool is_running; /* the easy handle is in the multi handle */
     bool is_paused;
     bool must_abort; /* the rest of this response is not wanted */
@@ -112,6 +126,7 @@ struct rwith_curl {
     CURLM *multi;
     rwith_dialects *own_set;
     rwith_curl_job *jobs;
+    rwith_curl_opening *openings[RWITH_CURL_OPENINGS];
     rwith_curl_job *spare; /* one finished job's memory */
     rwith_curl_job *last;  /* of rwith_curl_perform() */
     unsigned must_advance; /* jobs that the loop must look at */
@@ -164,7 +179,19 @@ const char *rwith__curl_userpwd(const rwith_curl_job *job);
 CURLcode rwith__curl_patch(rwith_curl_job *job, const rwith_effect *effect,
                            const struct curl_slist **ret_headers);
 CURLcode rwith__curl_fields_read(rwith_curl_job *job);
+CURLcode rwith__curl_line_make(rwith_curl_bytes *line, const rwith_alloc *mem,
+                               const rwith_field *field);
 bool rwith__curl_may_patch_body(const rwith_curl_job *job);
+
+/* opening.c: what a first send goes with */
+bool rwith__curl_opening_take(rwith_curl_job *job);
+void rwith__curl_opening_drop(rwith_curl_job *job);
+const rwith_opening *rwith__curl_opening_sent(const rwith_curl_job *job);
+unsigned rwith__curl_opening_recalled(const rwith_curl_job *job);
+const struct curl_slist *rwith__curl_opening_headers(rwith_curl_job *job);
+void rwith__curl_opening_leave(rwith_curl_opening *opening,
+                               const rwith_alloc *mem);
+void rwith__curl_openings_free(rwith_curl *session);
 
 /* upload.c: whether content went on since that was last asked */
 bool rwith__curl_is_uploading(rwith_curl_job *job);

@@ -39,7 +39,9 @@ void rwith__curl_job_count(rwith_curl_job *job)
         rwith_exchange_report(job->x, report);
     } else if (job->is_plain) {
         *report =
-            (rwith_report){ .outcome = RWITH_OUTCOME_ANSWERED, .attempts = 1 };
+            (rwith_report){ .outcome = RWITH_OUTCOME_ANSWERED,
+                            .attempts = 1,
+                            .recalled = rwith__curl_opening_recalled(job) };
     } else {
         return;
     }
@@ -77,6 +79,8 @@ static int job_new_exchange(rwith_curl_job *job, bool is_sent)
                        1u << RWITH_AUTH_NEGOTIATE,
         .no_retry = options->no_retry,
         .is_sent = is_sent,
+        .opening = rwith__curl_opening_sent(job),
+        .opened = job->opened,
         .may_prompt = options->may_prompt,
     };
 
@@ -113,25 +117,6 @@ static int job_begin(rwith_curl_job *job, bool is_sent,
     return err;
 }
 
-/* Can nothing be added to the first send?  Content is left out, for what the
- * exchange says of it is asked before it is sent. */
-static bool job_is_plain(rwith_curl_job *job)
-{
-    const rwith_curl_options *options = &job->session->options;
-    bool is_empty = true;
-
-    if (job->has_body ||
-        (options->supply != NULL && rwith_supply_count(options->supply) > 0)) {
-        return false;
-    }
-    if (options->recall != NULL) {
-        rwith__curl_lock(job, true);
-        is_empty = rwith_recall_count(options->recall) == 0;
-        rwith__curl_lock(job, false);
-    }
-    return is_empty;
-}
-
 /* Begin this hop: after an add, and after each redirect. */
 int rwith__curl_job_start(rwith_curl_job *job)
 {
@@ -140,13 +125,19 @@ int rwith__curl_job_start(rwith_curl_job *job)
 
     job->hop_ms = rwith__curl_now_ms();
     job->field_count = 0;
-    job->is_plain = job_is_plain(job);
+    job->is_plain = rwith__curl_opening_take(job);
     if (job->is_plain) {
         job->fallback = (rwith_effect){ .kind = RWITH_EFFECT_SEND,
                                         .method = rwith_slice_of(job->method),
                                         .target = job->url.target,
-                                        .attempt = 1 };
+                                        .set = job->set,
+                                        .set_count = job->set_count,
+                                        .attempt = 1,
+                                        .is_patched = job->set_count > 0 };
         effect = &job->fallback;
+        if (job->has_body && rwith__curl_fields_read(job) != CURLE_OK) {
+            err = RWITH_ENOMEM; /* what they say of content counts already */
+        }
     } else {
         err = job_begin(job, false, &effect);
     }
@@ -277,6 +268,7 @@ void rwith__curl_job_clear(rwith_curl_job *job)
     }
     rwith_exchange_free(job->x);
     job->x = NULL;
+    rwith__curl_opening_drop(job);
     rwith__curl_url_free(&job->url, job->session->mem);
 }
 

@@ -117,11 +117,10 @@ static const rwith_field *find_set(const rwith_effect *effect, rwith_slice name)
     return rwith_fields_find(effect->set, effect->set_count, name);
 }
 
-/* Append "name: value" to the job's list. */
-static CURLcode append_field(rwith_curl_job *job, rwith_curl_bytes *line,
-                             const rwith_field *field)
+/* "name: value" as libcurl takes it. */
+CURLcode rwith__curl_line_make(rwith_curl_bytes *line, const rwith_alloc *mem,
+                               const rwith_field *field)
 {
-    const rwith_alloc *mem = job->session->mem;
     rwith_slice middle =
         field->value.len > 0 ? RWITH_LIT(": ") : RWITH_LIT(";");
 
@@ -138,6 +137,18 @@ static CURLcode append_field(rwith_curl_job *job, rwith_curl_bytes *line,
                               SIZE_MAX) != RWITH_OK ||
         rwith__curl_bytes_end(line, mem) != RWITH_OK) {
         return CURLE_OUT_OF_MEMORY;
+    }
+    return CURLE_OK;
+}
+
+/* Append "name: value" to the job's list. */
+static CURLcode append_field(rwith_curl_job *job, rwith_curl_bytes *line,
+                             const rwith_field *field)
+{
+    CURLcode code = rwith__curl_line_make(line, job->session->mem, field);
+
+    if (code != CURLE_OK) {
+        return code;
     }
     struct curl_slist *list = curl_slist_append(job->headers, line->ptr);
     if (list == NULL) {
@@ -343,6 +354,10 @@ CURLcode rwith__curl_patch(rwith_curl_job *job, const rwith_effect *effect,
     }
     if (code != CURLE_OK || (effect->set_count == 0 && !drops_fields)) {
         *ret_headers = req->headers;
+        return code;
+    }
+    if (job->is_plain && !drops_fields) {
+        *ret_headers = rwith__curl_opening_headers(job);
         return code;
     }
     code = patch_fields(job, effect);

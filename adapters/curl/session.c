@@ -126,6 +126,7 @@ void rwith_curl_free(rwith_curl *session)
     if (session->spare != NULL) {
         job_release(session->spare);
     }
+    rwith__curl_openings_free(session);
     curl_multi_cleanup(session->multi);
     rwith_dialects_free(session->own_set);
     rwith__curl_release(session->mem, session);

@@ -84,12 +84,21 @@ bool rwith__curl_source_rewind(rwith_curl_source *source)
     return done;
 }
 
-static size_t source_read_memory(rwith_curl_source *source, char *buf,
-                                 size_t len)
+bool rwith__curl_source_memory(const rwith_curl_source *source,
+                               rwith_slice *ret)
 {
-    rwith_slice all = source->is_patched ? source->patched
-                                         : (rwith_slice){ source->body->data,
-                                                          source->body->len };
+    if (!source->is_patched && source->body->kind != RWITH_CURL_BODY_MEMORY) {
+        return false;
+    }
+    *ret = source->is_patched
+               ? source->patched
+               : (rwith_slice){ source->body->data, source->body->len };
+    return true;
+}
+
+static size_t source_read_memory(rwith_curl_source *source, rwith_slice all,
+                                 char *buf, size_t len)
+{
     size_t left = all.len - source->at;
 
     if (len > left) {
@@ -105,10 +114,11 @@ static size_t source_read_memory(rwith_curl_source *source, char *buf,
 size_t rwith__curl_source_read(rwith_curl_source *source, char *buf, size_t len)
 {
     const rwith_curl_body *body = source->body;
+    rwith_slice all;
 
     source->is_used = true;
-    if (source->is_patched || body->kind == RWITH_CURL_BODY_MEMORY) {
-        return source_read_memory(source, buf, len);
+    if (rwith__curl_source_memory(source, &all)) {
+        return source_read_memory(source, all, buf, len);
     }
     if (body->kind == RWITH_CURL_BODY_CALLBACK) {
         return body->read(buf, 1, len, body->user);

@@ -34,4 +34,8 @@ int rwith__curl_source_seek(rwith_curl_source *source, curl_off_t offset,
 void rwith__curl_source_patch(rwith_curl_source *source, rwith_slice bytes,
                               bool is_patched);
 
+/* All of it, when it is in memory. */
+bool rwith__curl_source_memory(const rwith_curl_source *source,
+                               rwith_slice *ret);
+
 #endif

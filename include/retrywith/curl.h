@@ -73,9 +73,9 @@ typedef struct rwith_curl_body {
 typedef struct rwith_curl_request {
     CURL *easy;            /**< the driver sets and leaves behind on it: URL,
                                 method, HTTPHEADER, COOKIE, HTTPAUTH, USERPWD,
-                                UPLOAD, sizes, read, seek, header and write
-                                callbacks, PRIVATE, CONNECTTIMEOUT_MS,
-                                FOLLOWLOCATION off */
+                                UPLOAD, POSTFIELDS (none), sizes, read, seek,
+                                header and write callbacks, PRIVATE,
+                                CONNECTTIMEOUT_MS, FOLLOWLOCATION off */
     const char *method;    /**< NULL: POST with content, else GET */
     bool method_is_forced; /**< stays across redirects, as curl's -X */
     const char *url;

@@ -11,8 +11,8 @@
  * supplied.
  *
  * An opening belongs to one thread; the recall may be shared, with others
- * changing it meanwhile.  The supply may not be changed while an opening of
- * it is there.
+ * changing it meanwhile.  It does not see what becomes of the supply: once
+ * rwith_supply_version() has changed, make another one.
  */
 #ifndef RWITH_OPENING_H
 #define RWITH_OPENING_H
@@ -47,6 +47,10 @@ RWITH_API void rwith_opening_free(rwith_opening *opening);
 /** All field lines that it may add; they never change.  Line n has bit n. */
 RWITH_API const rwith_field *rwith_opening_lines(const rwith_opening *opening,
                                                  size_t *ret_count);
+
+/** How many of those lines go because the origin asked for them before. */
+RWITH_API unsigned rwith_opening_recalled(const rwith_opening *opening,
+                                          uint64_t lines);
 
 typedef enum rwith_opening_advice {
     RWITH_OPENING_READY, /**< send it with these lines */

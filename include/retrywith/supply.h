@@ -110,6 +110,9 @@ RWITH_API int rwith_supply_give(rwith_supply *supply,
 /** Entries are numbered from 0 in the order in which they came. */
 RWITH_API size_t rwith_supply_count(const rwith_supply *supply);
 
+/** Another number after any change of an entry or a value. */
+RWITH_API uint32_t rwith_supply_version(const rwith_supply *supply);
+
 /** @param id  less than the count; good until the next entry is added */
 RWITH_API const rwith_supply_entry *rwith_supply_at(const rwith_supply *supply,
                                                     size_t id);

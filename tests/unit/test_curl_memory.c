@@ -1,8 +1,9 @@
 /*
  * Whole exchanges of the driver, over a real connection, with each
  * allocation of ours failing once: a challenge, one that is read, a redirect,
- * a fetched value, a patched body.  Each ends, as it should or with out of
- * memory, and nothing leaks.
+ * a fetched value, a patched body, what was learned.  Each ends, as it should
+ * or with out of memory, and nothing leaks.  Then a session whose supply
+ * changes.
  */
 #include "tests/unit/tap.h"
 
@@ -183,13 +184,17 @@ static size_t drop(char *bytes, size_t size, size_t count, void *user)
 static const struct scenario {
     const char *name, *path, *content;
     unsigned sends;
+    unsigned again; /* sends of the same request once more, with a recall */
 } scenarios[] = {
-    { "an echo", "/echo", NULL, 2 },
-    { "a challenge that is read", "/read", NULL, 2 },
-    { "a query that is added to", "/query?s=t", NULL, 2 },
-    { "a redirect to an echo", "/move", NULL, 3 },
-    { "a fetched value", "/value", NULL, 2 },
-    { "a patched body", "/body", "{\"b\":1}", 2 },
+    { "an echo", "/echo", NULL, 2, 0 },
+    { "a challenge that is read", "/read", NULL, 2, 0 },
+    { "a query that is added to", "/query?s=t", NULL, 2, 0 },
+    { "a redirect to an echo", "/move", NULL, 3, 0 },
+    { "a fetched value", "/value", NULL, 2, 0 },
+    { "a patched body", "/body", "{\"b\":1}", 2, 0 },
+    { "a learned field", "/read", NULL, 2, 1 },
+    { "a learned field, with content", "/read", "{\"b\":1}", 2, 1 },
+    { "a learned query", "/query?s=t", NULL, 2, 1 },
 };
 
 /* What a run works with, apart from what fails. */
@@ -199,19 +204,50 @@ struct world {
     rwith_supply *supply;
 };
 
+static const uint8_t recall_key[RWITH_RECALL_KEY_LEN] = { 4, 4, 9 };
+static _Alignas(8) char recall_memory[RWITH_RECALL_SIZE_MIN];
+
+static rwith_recall *new_recall(void)
+{
+    rwith_recall *recall = NULL;
+
+    (void)rwith_recall_init(recall_memory, sizeof(recall_memory), recall_key,
+                            &recall);
+    return recall;
+}
+
 /* RWITH_OK: got through; RWITH_ENOMEM: out of memory, or the refusal was
  * handed on; RWITH_EINVAL: anything else. */
+static int perform(rwith_curl *session, const rwith_curl_request *req,
+                   unsigned sends)
+{
+    const rwith_curl_result *result = NULL;
+    int err = rwith_curl_perform(session, req, &result);
+
+    if (err != RWITH_OK) {
+        return err;
+    }
+    bool is_refused = result->status == 449 || result->status == 403;
+    return result->code == CURLE_OUT_OF_MEMORY               ? RWITH_ENOMEM
+           : result->code != CURLE_OK                        ? RWITH_EINVAL
+           : is_refused                                      ? RWITH_ENOMEM
+           : result->status == 200 && result->sends == sends ? RWITH_OK
+                                                             : RWITH_EINVAL;
+}
+
 static int run(const struct world *world, const struct scenario *row,
                struct tap_memory *memory)
 {
     const rwith_alloc mem = tap_alloc(memory);
-    const rwith_curl_options options = { .mem = &mem,
-                                         .set = world->set,
-                                         .supply = world->supply };
+    const rwith_curl_options options = {
+        .mem = &mem,
+        .set = world->set,
+        .supply = world->supply,
+        .recall = row->again > 0 ? new_recall() : NULL,
+    };
     struct curl_slist *headers =
         curl_slist_append(NULL, "Content-Type: application/json");
     char url[128];
-    const rwith_curl_result *result = NULL;
     rwith_curl *session = NULL;
     rwith_curl_request req = {
         .easy = curl_easy_init(),
@@ -230,17 +266,10 @@ static int run(const struct world *world, const struct scenario *row,
     curl_easy_setopt(req.easy, CURLOPT_PROXY, "");
     int err = rwith_curl_new(&options, &session);
     if (err == RWITH_OK) {
-        err = rwith_curl_perform(session, &req, &result);
+        err = perform(session, &req, row->sends);
     }
-    if (err == RWITH_OK) {
-        bool is_refused = result->status == 449 || result->status == 403;
-
-        err = result->code == CURLE_OUT_OF_MEMORY ? RWITH_ENOMEM
-              : result->code != CURLE_OK          ? RWITH_EINVAL
-              : is_refused                        ? RWITH_ENOMEM
-              : result->status == 200 && result->sends == row->sends
-                  ? RWITH_OK
-                  : RWITH_EINVAL;
+    if (err == RWITH_OK && row->again > 0) {
+        err = perform(session, &req, row->again);
     }
     rwith_curl_free(session);
     curl_easy_cleanup(req.easy);
@@ -301,6 +330,47 @@ static bool world_make(struct world *world)
     return done;
 }
 
+/* What is kept ready of the supply follows it. */
+static void test_refill(const struct world *world)
+{
+    static const struct {
+        const char *name, *value; /* NULL: the one before */
+        unsigned status, sends, recalled;
+    } rows[] = {
+        { "asked for", NULL, 200, 2, 0 },
+        { "known", NULL, 200, 1, 1 },
+        { "changed", "simsalabim", 449, 1, 1 },
+        { "changed back", "sesame", 200, 1, 1 },
+        { "known again", NULL, 200, 1, 1 },
+    };
+    const rwith_curl_options options = { .set = world->set,
+                                         .supply = world->supply,
+                                         .recall = new_recall() };
+    rwith_curl_request req = { .easy = curl_easy_init(), .on_body = drop };
+    rwith_curl *session = NULL;
+    char url[128];
+
+    snprintf(url, sizeof(url), "http://127.0.0.1:%u/read", world->port);
+    req.url = url;
+    curl_easy_setopt(req.easy, CURLOPT_PROXY, "");
+    is_int(rwith_curl_new(&options, &session), RWITH_OK, "a session");
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const rwith_curl_result *got = NULL;
+
+        if (rows[i].value != NULL) {
+            is_int(rwith_supply_fill(world->supply, 0,
+                                     rwith_slice_of(rows[i].value)),
+                   RWITH_OK, rows[i].name);
+        }
+        is_int(rwith_curl_perform(session, &req, &got), RWITH_OK, rows[i].name);
+        is_int(got->status, rows[i].status, rows[i].name);
+        is_int(got->sends, rows[i].sends, rows[i].name);
+        is_int(got->report.recalled, rows[i].recalled, rows[i].name);
+    }
+    rwith_curl_free(session);
+    curl_easy_cleanup(req.easy);
+}
+
 int main(int argc, char **argv)
 {
     struct server server = { .fd = -1 };
@@ -315,6 +385,9 @@ int main(int argc, char **argv)
         if (tap_wants(scenarios[i].name)) {
             test_scenario(&world, &scenarios[i]);
         }
+    }
+    if (tap_wants("refill")) {
+        test_refill(&world);
     }
     shutdown(server.fd, SHUT_RDWR);
     pthread_join(server.thread, NULL);
