@@ -98,7 +98,7 @@ static int check_files(const char *option, const rwith_strings *files)
 static int check_require(const char *rule)
 {
     rwith_policy_builder *builder = NULL;
-    rwith_diagnostic diag;
+    rwith_diagnostic diag = { 0 };
     int err = rwith_policy_builder_new(NULL, &builder);
 
     if (err == RWITH_OK) {
