@@ -261,6 +261,11 @@ def hostile(connection, request, origin):
             for _ in range(1024):
                 connection.sendall(b"z" * 65536)
         return True
+    if path.startswith("/late/"):
+        return respond(connection, "449 R", [
+            ("Content-Type", "application/problem+json")],
+            '{"type":"urn:x-retrywith:missing","pad":"%s","missing":'
+            '[{"in":"header","name":"X-Late"}]}' % ("x" * int(path[6:])))
     if path == "/bighuge":
         connection.sendall(b"HTTP/1.1 449 R\r\nContent-Length: 1048576\r\n"
                            b"Content-Type: application/json\r\n\r\n")
@@ -291,6 +296,11 @@ for path, code, sends, text in (
     is_((got.code, len(origin.requests)), (code, sends),
         "%s: ends with its status and count" % path) or note(got)
     like(got.err, text, "%s: and says why" % path)
+for pad, named in ((65400, True), (65500, False)):
+    got = retrywith("fetch", "-o", scratch + "/late", origin.url +
+                    "/late/%d" % pad)
+    is_((got.code, "X-Late" in got.err), (100, named),
+        "what is named within 64 KiB is read, and nothing behind: %d" % pad)
 got = retrywith("fetch", "-o", scratch + "/whole", origin.url + "/bighuge")
 is_(os.path.getsize(scratch + "/whole"), 1048576,
     "a 449 of 1 MiB that nobody knows goes through whole")
