@@ -207,7 +207,8 @@ ROWS = [
     ("no such certificate", ["--listen-cert", "/none", "--listen-key",
                              "/none"], 102, "/none"),
     ("dollar in a log's name", ["--log", "/tmp/a$b"], 101, "dollar"),
-    ("no such module", ["--module", "/none.so"], 102, "/none.so"),
+    ("no such module", ["--listen", "127.0.0.1:0", "--module", "/none.so"],
+     102, "/none.so"),
     ("operand", ["extra"], 101, "extra"),
 ]
 for name, args, status, says in ROWS:
