@@ -23,7 +23,7 @@ is_([name for name in sources if name not in known], [],
 sources.sort(key=lambda name: -os.path.getsize(ROOT + "/" + name))
 listed = write("sources", "".join(name + "\n" for name in sources))
 got = run("xargs", "-a", listed, "-P", str(AT_ONCE), "-n", str(FILES_EACH),
-          "clang-tidy", "-p", build, "--quiet", timeout=600, cwd=ROOT)
+          "clang-tidy", "-p", build, "--quiet", timeout=3600, cwd=ROOT)
 found = [l for l in got.out.split("\n")
          if re.search(r": (error|warning): ", l)]
 is_(found, [], "it has found nothing")

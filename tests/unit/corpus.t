@@ -14,7 +14,7 @@ for source in targets:
     if not ok(len(corpus) >= 5, "%s has a corpus of %d files"
               % (name, len(corpus))):
         continue
-    got = run("%s/fuzz/replay_%s" % (BUILD, name), *corpus, timeout=300)
+    got = run("%s/fuzz/replay_%s" % (BUILD, name), *corpus, timeout=3600)
     ok(got.code == 0, "%s: every file of the corpus passes" % name,
        got.err[-3000:] + got.out[-500:])
 done()

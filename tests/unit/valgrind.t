@@ -12,7 +12,7 @@ tests = sorted(glob.glob(os.environ.get("RWITH_CLANG", ROOT + "/build/clang")
 ok(len(tests) > 20, "the tests were built", tests)
 for test in tests:
     got = run("valgrind", "-q", "--error-exitcode=99", "--leak-check=full",
-              "--errors-for-leak-kinds=definite", test, timeout=600)
+              "--errors-for-leak-kinds=definite", test, timeout=3600)
     ok(got.code == 0, os.path.basename(test) + " under valgrind",
        got.err[-3000:] + "\n".join(l for l in got.out.splitlines()
                                    if l.startswith("not ok"))[:1000])
