@@ -82,6 +82,12 @@ static bool is_quiet(struct rest level)
     return false;
 }
 
+/* Since 1.25.1 nginx wants "http2 on;", which none before it knows. */
+static bool is_of_our_own_words(struct rest text)
+{
+    return take(&text, "the \"listen ... http2\" directive is deprecated");
+}
+
 /* The place in our own configuration file means nothing to anyone. */
 static void drop_place(struct rest *rest)
 {
@@ -137,6 +143,9 @@ bool rwith_nginx_log_translate(const char *line, size_t len, char *buf,
         take_any_of(&rest, "abcdefghijklmnopqrstuvwxyz");
         take_any_of(&rest, "] ");
         skip_ids(&rest);
+        if (is_of_our_own_words(rest)) {
+            return false;
+        }
     } else {
         *ret_is_fatal = false;
     }

@@ -33,6 +33,11 @@ static const struct row {
       NULL, false },
     { "infos", "2026/01/31 23:59:59 [info] 1#1: *1 client closed", NULL,
       false },
+    { "what a newer nginx says of our own words",
+      "2026/01/31 23:59:59 [warn] 1#1: the \"listen ... http2\" directive is "
+      "deprecated, use the \"http2\" directive instead in "
+      "/tmp/retrywith-abc/nginx.conf:36",
+      NULL, false },
     { "control bytes", "nginx: [warn] a\x1b[31m\xffz", "a\\x1b[31m\\xffz",
       false },
     { "no level", "Segmentation fault", "Segmentation fault", false },
