@@ -42,7 +42,9 @@ static int read_origin(rwith_fetch *f)
         rwith_slice rest;
 
         f->origin_text = malloc(2 * strlen(whole) + 2);
-        if (f->origin_text != NULL) {
+        if (f->origin_text == NULL) {
+            status = RWITH_EXIT_LIMIT;
+        } else {
             size_t len = strlen(whole);
 
             memcpy(f->origin_text, whole, len + 1);
@@ -53,8 +55,10 @@ static int read_origin(rwith_fetch *f)
                          : (int)CURLE_URL_MALFORMAT;
         }
     }
-    if (status != 0 && whole != NULL &&
-        curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK) {
+    if (status == RWITH_EXIT_LIMIT) {
+        rwith_complain("out of memory");
+    } else if (status != 0 && whole != NULL &&
+               curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK) {
         rwith_complain("the URL's scheme is '%s', which is not HTTP, write "
                        "http[s]://host[:port]/path",
                        scheme);
@@ -121,11 +125,14 @@ int rwith_fetch_values(rwith_fetch *f)
         rwith_diagnostic at = { 0, 0, "it is not understood" };
         size_t first = rwith_supply_count(f->supply);
 
-        if (rwith_supply_give_line(f->supply, &f->origin,
-                                   rwith_slice_of(f->set.give.items[i].value),
-                                   &at) != RWITH_OK) {
-            const char *line = f->set.give.items[i].value;
+        const char *line = f->set.give.items[i].value;
+        int err = rwith_supply_give_line(f->supply, &f->origin,
+                                         rwith_slice_of(line), &at);
 
+        if (err == RWITH_ENOMEM) {
+            rwith_complain("out of memory");
+            status = RWITH_EXIT_LIMIT;
+        } else if (err != RWITH_OK) {
             /* Its first word only: the value is nobody's business. */
             rwith_complain("--give '%.*s ...' is wrong at column %zu, %s, "
                            "write 'header NAME=VALUE'",

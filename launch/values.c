@@ -132,12 +132,13 @@ int rwith_values_read_dialect(rwith_dialects *set, const char *path,
 
 int rwith_values_init(rwith_values *values, rwith_supply *supply)
 {
-    values->supply = supply;
-    values->count = rwith_supply_count(supply);
-    values->entries = calloc(values->count + 1, sizeof(*values->entries));
-    if (values->entries == NULL) {
+    size_t count = rwith_supply_count(supply);
+    struct rwith_values_entry *entries = calloc(count + 1, sizeof(*entries));
+
+    if (entries == NULL) {
         return RWITH_ENOMEM;
     }
+    *values = (rwith_values){ supply, entries, count };
     for (size_t id = 0; id < values->count; id++) {
         const rwith_supply_entry *entry = rwith_supply_at(supply, id);
 
