@@ -185,12 +185,13 @@ line = wait_for(lambda: account("/dir/i"), "the log")[0]
 like(line, "449 attempts=1 .*outcome=REPEATED key=- ", "and reported")
 
 # --- a value that the origin itself supplied ------------------------------------
-WANTED["session"] = "s1"
+WANTED["session"] = "session-one"
 is_([one.get("/session/a"), two.get("/session/b")], [(200, 2), (200, 1)],
     "a session id of the server's own")
-WANTED["session"], WANTED["mute"] = "s2", True
+WANTED["session"], WANTED["mute"] = "session-two", True
 is_(two.get("/session/c"), (403, 1), "refused without a challenge")
-is_(origin.requests[0].get("X-Transmission-Session-Id"), "s1", "it was sent")
+is_(origin.requests[0].get("X-Transmission-Session-Id"), "session-one",
+    "it was sent")
 del WANTED["mute"]
 is_(one.get("/session/d"), (200, 2), "it is forgotten: challenged afresh")
 is_(origin.requests[0].get("X-Transmission-Session-Id"), None,
@@ -198,15 +199,12 @@ is_(origin.requests[0].get("X-Transmission-Session-Id"), None,
 
 # --- a reload with another value ------------------------------------------------
 write_supply(WANTED["key"])
-before = set(workers_of(server))
-server.signal(signal.SIGHUP)
-wait_for(lambda: len(set(workers_of(server)) - before) == 2 and
-         not before & set(workers_of(server)), "new workers")
+reload(server, 2)
 one, two = two_workers()
 for client in (one, two):
     is_(client.get("/dir/j"), (200, 1), "a reload brings the new value")
     is_(origin.requests[0].all("X-Key"), ["the-second-value"], "that one")
-unlike(server.err, "-value|s1|s2", "no value in the log")
+unlike(server.err, "-value|session-one|session-two", "no value in the log")
 unlike(server.err, "runtime error:|Sanitizer", "no sanitizer report")
 server.stop()
 done()
