@@ -18,39 +18,54 @@
 #define RWITH__SHAPE_PARAMETER '\x02'
 #define RWITH__SHAPE_REST      '\x03' /* alone in the last segment */
 
-#define RWITH__NODE_NONE UINT32_MAX
+#define RWITH__NODE_NONE  UINT32_MAX
+#define RWITH__NODE_ROOT  0
+#define RWITH__NODE_EMPTY 1 /* a free place; the table of the childless */
+#define RWITH__NODE_FIRST 2
 
-#define RWITH__NODE_FREE UINT16_MAX
+#define RWITH__NODE_FREE (UINT16_MAX - 1)
 #define RWITH__LINE      64 /* bytes of a line of cache */
 
-#define RWITH__KEY_LEN 16 /* bytes of a segment that are numbers */
+#define RWITH__KEY_LEN 24 /* bytes of a segment that are numbers */
 
-/* A segment: its first bytes as two numbers, zeros behind; and a hash. */
+/* A segment: its first bytes as numbers, zeros behind; and a hash. */
 struct rwith__policy_key {
-    uint64_t words[2];
-    uint32_t hash;
+    uint64_t words[3];
+    uint64_t hash;
 };
+
+#define RWITH__NODE_METHODS 5
+#define RWITH__NODE_LISTED  UINT8_MAX /* in the place of their number */
 
 /*
  * One place in the tree of segments, a line of cache with the segment that
  * leads here.  The concrete children of a node are a hash table of their
- * own: 1 << table_bits nodes from "table" on.
+ * own: 1 << bits nodes, in which a bit of the hash and those above it say
+ * the place.  It also knows the table of its parameter child, which most
+ * walks need nothing else of.
  */
 struct rwith__policy_node {
-    uint64_t words[2];  /* of the segment */
-    uint32_t table;     /* first concrete child, or NONE */
-    uint32_t parameter; /* child for a whole parameter, or NONE */
-    uint32_t rest;      /* child for any rest, or NONE */
-    uint32_t patterns;  /* first of pattern_count, more literal bytes first */
+    uint64_t words[3];        /* of the segment */
+    uint32_t table;           /* first concrete child */
+    uint32_t parameter_table; /* and that of the parameter child */
+    uint32_t parameter;       /* child for a whole parameter, or NONE */
+    uint32_t more;            /* its other children, or NONE */
+    uint32_t starts;          /* a bit for the first byte of each pattern */
+    uint32_t tail;            /* of the segment, in the bytes: what is longer */
+    uint32_t operations;      /* the first; LISTED: the first entry */
+    uint16_t len;             /* of the segment, twice; odd: a table's next
+                                 place may be that of its hash, too; or FREE */
+    uint8_t bits, shift;      /* of the table */
+    uint8_t parameter_bits, parameter_shift;
+    uint8_t operation_count;              /* or LISTED */
+    uint8_t methods[RWITH__NODE_METHODS]; /* of the operations, in turn */
+};
+
+/* Children of a node that few nodes have. */
+struct rwith__policy_more {
+    uint32_t rest;     /* child for any rest, or NONE */
+    uint32_t patterns; /* first of pattern_count, more literal bytes first */
     uint32_t pattern_count;
-    uint32_t operations; /* first of operation_count */
-    uint16_t len;        /* of the segment; FREE: a free place in a table */
-    uint8_t operation_count;
-    uint8_t table_bits;
-    union {
-        char text[20]; /* of the segment, behind the words */
-        uint32_t at;   /* in the bytes, where it does not fit */
-    } tail;
 };
 
 /* A child for a segment with parameters and literal text. */
@@ -61,10 +76,10 @@ struct rwith__policy_pattern {
     uint32_t prefix_len; /* literal bytes before the first parameter */
 };
 
-/* An operation at a node. */
+/* An operation of a node where they are listed. */
 struct rwith__policy_entry {
-    uint32_t method; /* text */
-    uint32_t operation;
+    uint32_t method;
+    uint32_t operation; /* NO_OPERATION: behind the last one */
 };
 
 struct rwith__policy_need {
@@ -88,8 +103,7 @@ struct rwith__policy_operation {
     uint64_t bodiless;     /* and those of requests without a body */
     uint64_t query;        /* needs in the query, */
     uint64_t cookie;       /* in cookies, */
-    uint64_t header;       /* in other header fields, */
-    uint64_t credentials;  /* and Authorization */
+    uint64_t credentials;  /* in Authorization; others in header fields */
     uint64_t filter;       /* bits of rwith__policy_bit() of field names */
     uint32_t needs;        /* first of need_count in the list of needs */
     uint32_t alternatives; /* first of alternative_count masks */
@@ -116,6 +130,7 @@ struct rwith__policy_method {
 struct rwith_policy {
     rwith_alloc mem;
     const struct rwith__policy_node *nodes;
+    const struct rwith__policy_more *more; /* of the nodes */
     const struct rwith__policy_pattern *patterns;
     const struct rwith__policy_entry *entries;
     const struct rwith__policy_operation *operations;
@@ -187,35 +202,50 @@ static inline uint64_t rwith__policy_load(const char *from)
            (uint64_t)at[7] << 56;
 }
 
-/*
- * What identifies a segment; the bytes up to limit may be read, which makes
- * it cheap where that is far enough.
- */
-static inline struct rwith__policy_key rwith__policy_key(rwith_slice segment,
-                                                         const char *limit)
+/* RWITH__KEY_LEN bytes from a segment's start may be read. */
+static inline struct rwith__policy_key rwith__policy_key(rwith_slice segment)
 {
-    static const uint64_t all = UINT64_MAX;
-    char few[RWITH__KEY_LEN] = { 0 };
-    const char *from = segment.ptr;
+    static const char masks[2 * RWITH__KEY_LEN] = {
+        -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+        -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+    };
     size_t len = segment.len < RWITH__KEY_LEN ? segment.len : RWITH__KEY_LEN;
-    size_t last = len < segment.len ? segment.len - 8 : 8;
+    const char *mask = masks + RWITH__KEY_LEN - len;
+    const char *last = segment.ptr + (segment.len > 8 ? segment.len - 8 : 0);
     struct rwith__policy_key key;
 
-    if (limit - from < RWITH__KEY_LEN) {
-        for (size_t i = 0; i < len; i++) {
-            few[i] = from[i];
-        }
-        from = few;
+    for (size_t i = 0; i < 3; i++) {
+        key.words[i] = rwith__policy_load(segment.ptr + 8 * i) &
+                       rwith__policy_load(mask + 8 * i);
     }
-    key.words[0] = rwith__policy_load(from);
-    key.words[0] &= len < 8 ? ~(all << 8 * len) : all;
-    key.words[1] = rwith__policy_load(from + 8);
-    key.words[1] &= len <= 8 ? 0 : all >> (8 * (RWITH__KEY_LEN - len));
-    uint64_t end = rwith__policy_load(from + last);
-    end &= len < segment.len ? all : 0;
-    uint64_t hash = rwith__hash_mix(key.words[0] ^ end, segment.len);
-    key.hash = (uint32_t)rwith__hash_mix(hash, key.words[1]);
+    uint64_t end = segment.len > 8 ? rwith__policy_load(last) : 0;
+    uint64_t hash = key.words[0] ^ key.words[1] * 3 ^ key.words[2] * 5 ^
+                    end * 7 ^ segment.len;
+    key.hash = rwith__hash_mix(0, hash);
     return key;
+}
+
+/* One of 32 bits for the first byte of a pattern, or of a segment. */
+static inline uint32_t rwith__policy_start(char first)
+{
+    return (uint32_t)1 << ((unsigned char)first & 31);
+}
+
+/* Where a table of 1 << bits places has those of that hash. */
+static inline uint32_t rwith__policy_place(uint64_t hash, unsigned bits,
+                                           unsigned shift)
+{
+    return (uint32_t)(hash >> shift) & (((uint32_t)1 << bits) - 1);
+}
+
+/* The header fields among the needs of an operation. */
+static inline uint64_t rwith__policy_header(
+    const struct rwith__policy_operation *o)
+{
+    uint64_t all =
+        o->need_count < 64 ? ((uint64_t)1 << o->need_count) - 1 : UINT64_MAX;
+
+    return all & ~(o->query | o->cookie | o->credentials);
 }
 
 /* The value of two hexadecimal digits behind a "%"; -1: they are none. */
@@ -230,6 +260,7 @@ struct rwith__draft_operation {
     uint32_t first_alternative, last_alternative;
     uint32_t first_media, last_media;
     uint32_t body;
+    uint8_t method_index;
     uint8_t need_count;
     uint8_t alternative_count;
     uint8_t media_count;
@@ -258,6 +289,7 @@ struct rwith_policy_builder {
     struct rwith__texts texts;
     struct rwith__rows operations;
     struct rwith__rows operation_slots; /* by method and shape */
+    struct rwith__rows methods;         /* rwith__policy_method, each once */
     struct rwith__rows needs;           /* rwith__policy_need, each once */
     struct rwith__rows need_slots;
     struct rwith__rows need_lists; /* rwith__draft_need */

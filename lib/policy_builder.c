@@ -24,6 +24,7 @@ int rwith_policy_builder_new(const rwith_alloc *mem, rwith_policy_builder **ret)
         .mem = memory,
         .operations = { .size = sizeof(struct rwith__draft_operation) },
         .operation_slots = { .size = sizeof(uint32_t) },
+        .methods = { .size = sizeof(struct rwith__policy_method) },
         .needs = { .size = sizeof(struct rwith__policy_need) },
         .need_slots = { .size = sizeof(uint32_t) },
         .need_lists = { .size = sizeof(struct rwith__draft_need) },
@@ -52,6 +53,7 @@ void rwith_policy_builder_free(rwith_policy_builder *b)
     rwith__texts_free(&mem, &b->texts);
     rwith__rows_free(&mem, &b->operations);
     rwith__rows_free(&mem, &b->operation_slots);
+    rwith__rows_free(&mem, &b->methods);
     rwith__rows_free(&mem, &b->needs);
     rwith__rows_free(&mem, &b->need_slots);
     rwith__rows_free(&mem, &b->need_lists);
@@ -250,6 +252,36 @@ static bool template_keep(rwith_policy_builder *b, rwith_slice base,
                              (rwith_slice){ whole, base.len + text.len }, ret);
 }
 
+/* The place of a method among all. */
+static int method_keep(rwith_policy_builder *b, rwith_slice method,
+                       struct rwith__draft_operation *row)
+{
+    if (!rwith__texts_keep(&b->mem, &b->texts, method, &row->method)) {
+        return RWITH_ENOMEM;
+    }
+    for (size_t i = 0; i < b->methods.count; i++) {
+        const struct rwith__policy_method *other =
+            rwith__rows_at(&b->methods, i);
+
+        if (other->text == row->method) {
+            row->method_index = (uint8_t)i;
+            return RWITH_OK;
+        }
+    }
+    if (b->methods.count >= RWITH_POLICY_METHOD_MAX) {
+        return RWITH_ERANGE;
+    }
+    struct rwith__policy_method *made =
+        rwith__rows_add(&b->mem, &b->methods, 1);
+    if (made == NULL) {
+        return RWITH_ENOMEM;
+    }
+    row->method_index = (uint8_t)(b->methods.count - 1);
+    made->text = row->method;
+    made->word = rwith__policy_method_word(method);
+    return RWITH_OK;
+}
+
 int rwith_policy_add_operation(rwith_policy_builder *b, rwith_slice method,
                                rwith_slice base, rwith_slice template_,
                                uint32_t *ret_operation, bool *ret_is_new)
@@ -278,8 +310,11 @@ int rwith_policy_add_operation(rwith_policy_builder *b, rwith_slice method,
     if (b->operations.count >= RWITH_POLICY_OPERATION_MAX) {
         return RWITH_ERANGE;
     }
-    if (!rwith__texts_keep(&b->mem, &b->texts, method, &row.method) ||
-        !rwith__texts_keep(&b->mem, &b->texts,
+    err = method_keep(b, method, &row);
+    if (err != RWITH_OK) {
+        return err;
+    }
+    if (!rwith__texts_keep(&b->mem, &b->texts,
                            (rwith_slice){ shape.bytes, shape.len },
                            &row.shape)) {
         return RWITH_ENOMEM;

@@ -16,7 +16,6 @@ struct compile {
     const rwith_alloc *mem;
     struct rwith__policy_tree tree;
     struct rwith__rows header_names; /* uint32_t texts */
-    struct rwith__rows methods;      /* rwith__policy_method */
     size_t need_count;
     size_t alternative_count;
     size_t media_count;
@@ -33,7 +32,7 @@ static bool operation_place(struct compile *c, uint32_t operation)
     c->need_count += o->need_count;
     c->alternative_count += o->alternative_count;
     c->media_count += o->media_count;
-    return rwith__policy_tree_add(&c->tree, shape, o->method, operation);
+    return rwith__policy_tree_add(&c->tree, shape, o->method_index, operation);
 }
 
 /* Is a header field of that name on the list already? */
@@ -70,33 +69,12 @@ static bool header_list(struct compile *c)
     return true;
 }
 
-static bool method_list(struct compile *c, uint32_t method)
-{
-    for (size_t i = 0; i < c->methods.count; i++) {
-        const struct rwith__policy_method *row = rwith__rows_at(&c->methods, i);
-
-        if (row->text == method) {
-            return true;
-        }
-    }
-    struct rwith__policy_method *row = rwith__rows_add(c->mem, &c->methods, 1);
-
-    if (row != NULL) {
-        row->text = method;
-        row->word = rwith__policy_method_word(
-            rwith__texts_at(&c->builder->texts, method));
-    }
-    return row != NULL;
-}
-
 /* --- the block ----------------------------------------------------------- */
 
 /* The arrays of a policy while they are filled. */
 struct layout {
     rwith_policy *policy;
-    struct rwith__policy_node *nodes;
-    struct rwith__policy_pattern *patterns;
-    struct rwith__policy_entry *entries;
+    struct rwith__policy_layout tree;
     struct rwith__policy_operation *operations;
     struct rwith__policy_name *names;
     uint32_t *need_lists;
@@ -117,7 +95,9 @@ static size_t block_size(const struct compile *c)
                     sizeof(struct rwith__policy_operation)) +
         rwith__room(c->tree.patterns.count,
                     sizeof(struct rwith__policy_pattern)) +
-        rwith__room(c->tree.entries.count, sizeof(struct rwith__policy_entry)) +
+        rwith__room(rwith__policy_tree_entries(&c->tree),
+                    sizeof(struct rwith__policy_entry)) +
+        rwith__room(c->tree.more.count, sizeof(struct rwith__policy_more)) +
         rwith__room(b->operations.count, sizeof(struct rwith__policy_name)) +
         rwith__room(b->needs.count, b->needs.size) +
         rwith__room(c->need_count, sizeof(uint32_t)) +
@@ -125,7 +105,7 @@ static size_t block_size(const struct compile *c)
         rwith__room(c->media_count, sizeof(struct rwith__policy_media)) +
         rwith__room(texts, sizeof(struct rwith__text)) +
         rwith__room(c->header_names.count, sizeof(uint32_t)) +
-        rwith__room(c->methods.count, c->methods.size) +
+        rwith__room(b->methods.count, b->methods.size) +
         rwith__room(b->members.count, sizeof(rwith_members *)) +
         rwith__room(b->texts.bytes.count, 1);
 
@@ -169,7 +149,6 @@ static void operation_masks(const struct layout *l,
             to->filter |= rwith__policy_bit(RWITH_LIT("authorization"));
             break;
         default:
-            to->header |= bit;
             to->filter |=
                 rwith__policy_bit(rwith__policy_text(l->policy, need->name));
         }
@@ -250,14 +229,16 @@ static rwith_policy *compile_finish(struct compile *c)
     p->operation_count = b->operations.count;
     p->header_name_count = c->header_names.count;
     at += -(uintptr_t)at & (RWITH__LINE - 1);
-    p->nodes = l.nodes = rwith__room_take(
-        &at, rwith__policy_tree_size(&c->tree), sizeof(*l.nodes));
+    l.tree.nodes = rwith__room_take(&at, rwith__policy_tree_size(&c->tree),
+                                    sizeof(*l.tree.nodes));
     p->operations = l.operations =
         rwith__room_take(&at, b->operations.count, sizeof(*l.operations));
-    p->patterns = l.patterns =
-        rwith__room_take(&at, c->tree.patterns.count, sizeof(*l.patterns));
-    p->entries = l.entries =
-        rwith__room_take(&at, c->tree.entries.count, sizeof(*l.entries));
+    l.tree.patterns =
+        rwith__room_take(&at, c->tree.patterns.count, sizeof(*l.tree.patterns));
+    l.tree.entries = rwith__room_take(&at, rwith__policy_tree_entries(&c->tree),
+                                      sizeof(*l.tree.entries));
+    l.tree.more =
+        rwith__room_take(&at, c->tree.more.count, sizeof(*l.tree.more));
     p->names = l.names =
         rwith__room_take(&at, b->operations.count, sizeof(*l.names));
     p->needs = copy_rows(&at, &b->needs);
@@ -271,8 +252,8 @@ static rwith_policy *compile_finish(struct compile *c)
         rwith__room_take(&at, texts, sizeof(*text_rows));
     p->texts = text_rows;
     p->header_names = copy_rows(&at, &c->header_names);
-    p->methods = copy_rows(&at, &c->methods);
-    p->method_count = c->methods.count;
+    p->methods = copy_rows(&at, &b->methods);
+    p->method_count = b->methods.count;
     p->members = rwith__room_take(&at, b->members.count, sizeof(*p->members));
     char *bytes = rwith__room_take(&at, b->texts.bytes.count, 1);
     p->bytes = bytes;
@@ -286,10 +267,11 @@ static rwith_policy *compile_finish(struct compile *c)
     for (uint32_t i = 0; i < b->operations.count; i++) {
         lay_operation(c, &l, i);
     }
-    if (!rwith__policy_tree_lay(&c->tree, l.nodes, l.patterns, l.entries)) {
-        c->mem->free(p, c->mem->user);
-        return NULL;
-    }
+    p->nodes = l.tree.nodes;
+    p->patterns = l.tree.patterns;
+    p->entries = l.tree.entries;
+    p->more = l.tree.more;
+    rwith__policy_tree_lay(&c->tree, &l.tree);
     return p;
 }
 
@@ -301,24 +283,19 @@ int rwith_policy_build(const rwith_policy_builder *builder,
         .builder = builder,
         .mem = &memory,
         .header_names = { .size = sizeof(uint32_t) },
-        .methods = { .size = sizeof(struct rwith__policy_method) },
     };
     rwith_policy *policy = NULL;
     bool done = rwith__policy_tree_init(&c.tree, &memory, &builder->texts) &&
                 header_list(&c);
 
     for (uint32_t i = 0; done && i < builder->operations.count; i++) {
-        const struct rwith__draft_operation *o =
-            rwith__rows_at(&builder->operations, i);
-
-        done = method_list(&c, o->method) && operation_place(&c, i);
+        done = operation_place(&c, i);
     }
-    if (done) {
+    if (done && rwith__policy_tree_close(&c.tree)) {
         policy = compile_finish(&c);
     }
     rwith__policy_tree_free(&c.tree);
     rwith__rows_free(&memory, &c.header_names);
-    rwith__rows_free(&memory, &c.methods);
     if (policy == NULL) {
         return RWITH_ENOMEM;
     }

@@ -280,7 +280,7 @@ void rwith_judge_field(rwith_judge *judge, rwith_slice name, rwith_slice value)
     }
     for (unsigned w = 0; w < judge->operation_count; w++) {
         const struct rwith__policy_operation *o = judge_operation(judge, w);
-        uint64_t left = o->header & ~judge->seen[w];
+        uint64_t left = rwith__policy_header(o) & ~judge->seen[w];
 
         for (unsigned n = 0; left != 0; n++, left >>= 1) {
             if ((left & 1) != 0 &&
@@ -466,7 +466,8 @@ static unsigned places_of(const rwith_judge *judge, unsigned which,
 {
     const struct rwith__policy_operation *o = judge_operation(judge, which);
 
-    return ((missing & o->header) != 0 ? 1u << RWITH_IN_HEADER : 0) |
+    return ((missing & rwith__policy_header(o)) != 0 ? 1u << RWITH_IN_HEADER
+                                                     : 0) |
            ((missing & o->query) != 0 ? 1u << RWITH_IN_QUERY : 0) |
            ((missing & o->cookie) != 0 ? 1u << RWITH_IN_COOKIE : 0) |
            ((missing & o->credentials) != 0 ? 1u << RWITH_IN_AUTHORIZATION

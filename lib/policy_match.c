@@ -12,28 +12,48 @@
 
 /* A path, cut. */
 struct path {
-    const char *limit; /* bytes may be read up to here */
     rwith_slice segments[RWITH_POLICY_SEGMENT_MAX];
     size_t count;
-    bool has_more; /* segments than fit */
+    bool has_more;                /* segments than fit */
+    char end[2 * RWITH__KEY_LEN]; /* of the text, with room behind it */
 };
 
 struct walk {
     const rwith_policy *policy;
     const struct path *path;
-    uint32_t method;  /* text; NO_METHOD: no operation has it */
+    uint32_t method;  /* its number; NO_METHOD: no operation has it */
     uint32_t instead; /* of HEAD: GET */
 };
 
 #define NO_METHOD UINT32_MAX
 
-static void path_push(struct path *path, const char *from, const char *to)
+/*
+ * An empty path; where in the text its last bytes begin that are copied, for
+ * behind a segment RWITH__KEY_LEN bytes can be read.
+ */
+static const char *path_begin(struct path *path, rwith_slice text)
+{
+    size_t len = text.len < RWITH__KEY_LEN ? text.len : RWITH__KEY_LEN;
+    const char *tail = text.ptr + text.len - len;
+
+    path->count = 0;
+    path->has_more = false;
+    memset(path->end, 0, sizeof(path->end));
+    if (len == RWITH__KEY_LEN) {
+        memcpy(path->end, tail, RWITH__KEY_LEN);
+    } else {
+        memcpy(path->end, tail, len);
+    }
+    return tail;
+}
+
+static void path_push(struct path *path, const char *from, size_t len)
 {
     if (path->count == RWITH_POLICY_SEGMENT_MAX) {
         path->has_more = true;
         return;
     }
-    path->segments[path->count++] = (rwith_slice){ from, (size_t)(to - from) };
+    path->segments[path->count++] = (rwith_slice){ from, len };
 }
 
 static bool is_dots(const char *from, const char *to)
@@ -86,12 +106,9 @@ static uint64_t stops_in(const char *at, size_t len)
 static bool path_cut(struct path *path, rwith_slice *text)
 {
     const char *block = text->ptr + 1, *end = text->ptr + text->len;
-    const char *from = block;
+    const char *from = block, *tail = path_begin(path, *text);
     bool is_ambiguous = false;
 
-    path->limit = end;
-    path->count = 0;
-    path->has_more = false;
     for (; block < end; block += 64) {
         size_t left = (size_t)(end - block);
         uint64_t stops = stops_in(block, left < 64 ? left : 64);
@@ -101,7 +118,8 @@ static bool path_cut(struct path *path, rwith_slice *text)
 
             if (*at == '/') {
                 is_ambiguous |= at == from || is_dots(from, at);
-                path_push(path, from, at);
+                path_push(path, from < tail ? from : path->end + (from - tail),
+                          (size_t)(at - from));
                 from = at + 1;
             } else if (*at == '?' || *at == '#') {
                 end = at;
@@ -112,7 +130,8 @@ static bool path_cut(struct path *path, rwith_slice *text)
         }
     }
     is_ambiguous |= is_dots(from, end);
-    path_push(path, from, end);
+    path_push(path, from < tail ? from : path->end + (from - tail),
+              (size_t)(end - from));
     text->len = (size_t)(end - text->ptr);
     return is_ambiguous;
 }
@@ -139,7 +158,7 @@ static void path_decode(struct path *path, char *buf)
         *s = (rwith_slice){ buf, (size_t)(end - buf) };
         buf = end;
     }
-    path->limit = buf;
+    memset(buf, 0, RWITH__KEY_LEN);
 }
 
 /*
@@ -156,20 +175,20 @@ static void path_resolve(struct path *path, const char *from, const char *to,
             path->count--;
         }
         if (is_last) {
-            path_push(path, to, to);
+            path_push(path, to, 0);
         }
         return;
     }
-    path_push(path, from, to);
+    path_push(path, from, (size_t)(to - from));
 }
 
 /* The path as most servers understand it: decoded, then resolved. */
 static void path_normalise(struct path *path, rwith_slice text, char *buf)
 {
-    const char *end = decode(text.ptr, text.ptr + text.len, buf);
+    char *end = decode(text.ptr, text.ptr + text.len, buf);
     const char *from = buf + 1;
 
-    path->limit = end;
+    memset(end, 0, RWITH__KEY_LEN);
     path->count = 0;
     path->has_more = false;
     for (const char *at = from; at < end; at++) {
@@ -221,109 +240,234 @@ static bool pattern_fits(rwith_slice pattern, rwith_slice text)
     return t == text.len;
 }
 
+/* --- the walk ------------------------------------------------------------ */
+
+/* A table of concrete children. */
+struct table {
+    uint32_t first;
+    uint8_t bits;
+    uint8_t shift;
+};
+
+static inline struct table own_table(const struct rwith__policy_node *node)
+{
+    return (struct table){ node->table, node->bits, node->shift };
+}
+
 /* Is the segment that node's, beyond what keys tell? */
 static bool tail_fits(const rwith_policy *policy,
                       const struct rwith__policy_node *node,
                       rwith_slice segment)
 {
-    if (segment.len <= RWITH__KEY_LEN) {
-        return true;
-    }
-    size_t len = segment.len - RWITH__KEY_LEN;
-    const char *text = len <= sizeof(node->tail.text)
-                           ? node->tail.text
-                           : policy->bytes + node->tail.at;
-
-    return memcmp(text, segment.ptr + RWITH__KEY_LEN, len) == 0;
+    return segment.len <= RWITH__KEY_LEN ||
+           memcmp(policy->bytes + node->tail, segment.ptr + RWITH__KEY_LEN,
+                  segment.len - RWITH__KEY_LEN) == 0;
 }
 
-/* The concrete child for that segment, or NONE. */
-static uint32_t concrete_child(const rwith_policy *policy,
-                               const struct rwith__policy_node *parent,
-                               rwith_slice segment, const char *limit)
+/* The concrete child for that segment, or NULL. */
+static inline const struct rwith__policy_node *concrete_child(
+    const rwith_policy *policy, struct table table, rwith_slice segment)
 {
-    struct rwith__policy_key key = rwith__policy_key(segment, limit);
-    uint32_t mask = ((uint32_t)1 << parent->table_bits) - 1;
+    struct rwith__policy_key key = rwith__policy_key(segment);
+    uint32_t place = rwith__policy_place(key.hash, table.bits, table.shift);
 
-    for (uint32_t i = 0; i <= mask; i++) {
-        uint32_t at = parent->table + ((key.hash + i) & mask);
-        const struct rwith__policy_node *node = &policy->nodes[at];
+    for (;;) {
+        const struct rwith__policy_node *node =
+            &policy->nodes[table.first + place];
 
-        if (node->len == RWITH__NODE_FREE) {
-            break;
+        if (((node->words[0] ^ key.words[0]) | (node->words[1] ^ key.words[1]) |
+             (node->words[2] ^ key.words[2]) |
+             ((size_t)(node->len >> 1) ^ segment.len)) == 0 &&
+            tail_fits(policy, node, segment)) {
+            return node;
         }
-        if (node->words[0] == key.words[0] && node->words[1] == key.words[1] &&
-            node->len == segment.len && tail_fits(policy, node, segment)) {
-            return at;
+        if ((node->len & 1) == 0) {
+            return NULL;
         }
+        place = (place + 1) & (((uint32_t)1 << table.bits) - 1);
     }
-    return RWITH__NODE_NONE;
+}
+
+/* The operation of a method among those that are listed. */
+static uint32_t listed_operation(const struct rwith__policy_entry *entries,
+                                 uint32_t method)
+{
+    while (entries->operation != RWITH_POLICY_NO_OPERATION &&
+           entries->method != method) {
+        entries++;
+    }
+    return entries->operation;
+}
+
+static uint32_t method_operation(const rwith_policy *policy,
+                                 const struct rwith__policy_node *node,
+                                 uint32_t method)
+{
+    unsigned found = RWITH__NODE_METHODS;
+
+    if (node->operation_count == RWITH__NODE_LISTED) {
+        return listed_operation(&policy->entries[node->operations], method);
+    }
+    for (unsigned i = 0; i < RWITH__NODE_METHODS; i++) {
+        found = node->methods[i] == method ? i : found;
+    }
+    return found < RWITH__NODE_METHODS ? node->operations + found
+                                       : RWITH_POLICY_NO_OPERATION;
 }
 
 /* The operation of the walk's method at that node. */
-static uint32_t node_operation(const struct walk *walk, uint32_t node)
+static uint32_t node_operation(const struct walk *walk,
+                               const struct rwith__policy_node *node)
+{
+    uint32_t found = method_operation(walk->policy, node, walk->method);
+
+    return found != RWITH_POLICY_NO_OPERATION || walk->instead == NO_METHOD
+               ? found
+               : method_operation(walk->policy, node, walk->instead);
+}
+
+/* The same at a node's child for any rest. */
+static uint32_t rest_operation(const struct walk *walk,
+                               const struct rwith__policy_node *node)
 {
     const rwith_policy *policy = walk->policy;
-    uint32_t found = RWITH_POLICY_NO_OPERATION;
 
-    if (node == RWITH__NODE_NONE) {
-        return found;
+    if (node->more == RWITH__NODE_NONE ||
+        policy->more[node->more].rest == RWITH__NODE_NONE) {
+        return RWITH_POLICY_NO_OPERATION;
     }
-    const struct rwith__policy_node *n = &policy->nodes[node];
-    const struct rwith__policy_entry *entries = &policy->entries[n->operations];
-    for (size_t i = 0; i < n->operation_count; i++) {
-        if (entries[i].method == walk->method) {
-            return entries[i].operation;
-        }
-        if (entries[i].method == walk->instead) {
-            found = entries[i].operation;
+    return node_operation(walk, &policy->nodes[policy->more[node->more].rest]);
+}
+
+/* The number of the next pattern that fits, from one on; or the count. */
+static uint32_t pattern_next(const rwith_policy *policy,
+                             const struct rwith__policy_more *more,
+                             rwith_slice segment, uint32_t i)
+{
+    for (; i < more->pattern_count; i++) {
+        const struct rwith__policy_pattern *row =
+            &policy->patterns[more->patterns + i];
+        rwith_slice pattern = { policy->bytes + row->at, row->len };
+
+        if (row->prefix_len < segment.len &&
+            memcmp(pattern.ptr, segment.ptr, row->prefix_len) == 0 &&
+            pattern_fits(pattern, segment)) {
+            break;
         }
     }
-    return found;
+    return i;
+}
+
+/* May a pattern of that node fit? */
+static inline bool may_have_pattern(const struct rwith__policy_node *node,
+                                    rwith_slice segment)
+{
+    return segment.len > 0 &&
+           (node->starts & rwith__policy_start(segment.ptr[0])) != 0;
+}
+
+static const struct rwith__policy_node *pattern_child(
+    const rwith_policy *policy, const struct rwith__policy_more *more,
+    uint32_t which)
+{
+    return &policy->nodes[policy->patterns[more->patterns + which].child];
 }
 
 /* Depth first; at most as deep as a template has segments. */
-static uint32_t walk_from(const struct walk *walk, uint32_t node, size_t depth)
+static uint32_t walk_from(const struct walk *walk,
+                          const struct rwith__policy_node *node, size_t depth)
 {
     const rwith_policy *policy = walk->policy;
     uint32_t found = RWITH_POLICY_NO_OPERATION;
 
-    if (node == RWITH__NODE_NONE) {
-        return found;
-    }
-    const struct rwith__policy_node *n = &policy->nodes[node];
     if (depth == walk->path->count) {
         if (!walk->path->has_more) {
             found = node_operation(walk, node);
         }
-        return found != RWITH_POLICY_NO_OPERATION
-                   ? found
-                   : node_operation(walk, n->rest);
+        return found != RWITH_POLICY_NO_OPERATION ? found
+                                                  : rest_operation(walk, node);
     }
     rwith_slice segment = walk->path->segments[depth];
-    if (n->table != RWITH__NODE_NONE) {
-        found = walk_from(walk,
-                          concrete_child(policy, n, segment, walk->path->limit),
-                          depth + 1);
+    const struct rwith__policy_node *child =
+        concrete_child(policy, own_table(node), segment);
+    if (child != NULL) {
+        found = walk_from(walk, child, depth + 1);
     }
-    const struct rwith__policy_pattern *patterns =
-        &policy->patterns[n->patterns];
-    for (size_t i = 0;
-         i < n->pattern_count && found == RWITH_POLICY_NO_OPERATION; i++) {
-        rwith_slice pattern = { policy->bytes + patterns[i].at,
-                                patterns[i].len };
+    if (found == RWITH_POLICY_NO_OPERATION && may_have_pattern(node, segment)) {
+        const struct rwith__policy_more *more = &policy->more[node->more];
+        uint32_t i = pattern_next(policy, more, segment, 0);
 
-        if (patterns[i].prefix_len < segment.len && segment.ptr != NULL &&
-            memcmp(pattern.ptr, segment.ptr, patterns[i].prefix_len) == 0 &&
-            pattern_fits(pattern, segment)) {
-            found = walk_from(walk, patterns[i].child, depth + 1);
+        while (i < more->pattern_count && found == RWITH_POLICY_NO_OPERATION) {
+            found = walk_from(walk, pattern_child(policy, more, i), depth + 1);
+            i = pattern_next(policy, more, segment, i + 1);
         }
     }
-    if (found == RWITH_POLICY_NO_OPERATION && segment.len > 0) {
-        found = walk_from(walk, n->parameter, depth + 1);
+    if (found == RWITH_POLICY_NO_OPERATION && segment.len > 0 &&
+        node->parameter != RWITH__NODE_NONE) {
+        found = walk_from(walk, &policy->nodes[node->parameter], depth + 1);
     }
     return found != RWITH_POLICY_NO_OPERATION ? found
-                                              : node_operation(walk, n->rest);
+                                              : rest_operation(walk, node);
+}
+
+/*
+ * The first of all ways only, which is nearly always the way: as
+ * walk_from(), or NO_OPERATION where that would turn back.  The node of a
+ * parameter is not even looked at where a literal follows.
+ */
+static uint32_t walk_ahead(const struct walk *walk)
+{
+    const rwith_policy *policy = walk->policy;
+    const struct rwith__policy_node *node = &policy->nodes[RWITH__NODE_ROOT];
+    struct table table = own_table(node);
+    bool is_below = false; /* the node's parameter child is meant */
+
+    for (size_t i = 0; i < walk->path->count; i++) {
+        rwith_slice segment = walk->path->segments[i];
+        const struct rwith__policy_node *child =
+            concrete_child(policy, table, segment);
+
+        if (child == NULL) {
+            node = is_below ? &policy->nodes[node->parameter] : node;
+            if (may_have_pattern(node, segment)) {
+                const struct rwith__policy_more *more =
+                    &policy->more[node->more];
+                uint32_t which = pattern_next(policy, more, segment, 0);
+
+                if (which < more->pattern_count) {
+                    child = pattern_child(policy, more, which);
+                }
+            }
+        }
+        is_below = child == NULL;
+        if (is_below) {
+            if (node->parameter == RWITH__NODE_NONE || segment.len == 0) {
+                return rest_operation(walk, node);
+            }
+            table = (struct table){ node->parameter_table, node->parameter_bits,
+                                    node->parameter_shift };
+        } else {
+            node = child;
+            table = own_table(node);
+        }
+    }
+    return node_operation(walk,
+                          is_below ? &policy->nodes[node->parameter] : node);
+}
+
+static uint32_t walk_path(const struct walk *walk)
+{
+    uint32_t found = RWITH_POLICY_NO_OPERATION;
+
+    if (walk->method == NO_METHOD && walk->instead == NO_METHOD) {
+        return found;
+    }
+    if (!walk->path->has_more) {
+        found = walk_ahead(walk);
+    }
+    return found != RWITH_POLICY_NO_OPERATION
+               ? found
+               : walk_from(walk, &walk->policy->nodes[RWITH__NODE_ROOT], 0);
 }
 
 /* Behind scheme and authority of an absolute-form target. */
@@ -365,16 +509,16 @@ static rwith_slice query_of(rwith_slice rest)
 static void match_ambiguous(struct walk *walk, struct path *path,
                             rwith_slice text, rwith_policy_hit *hit)
 {
-    char buf[RWITH_POLICY_TARGET_MAX];
+    char buf[RWITH_POLICY_TARGET_MAX + RWITH__KEY_LEN];
 
-    if (text.len > sizeof(buf)) {
+    if (text.len > RWITH_POLICY_TARGET_MAX) {
         hit->is_unknown = true;
         return;
     }
     path_decode(path, buf);
-    hit->operation = walk_from(walk, 0, 0);
+    hit->operation = walk_path(walk);
     path_normalise(path, text, buf);
-    hit->other = walk_from(walk, 0, 0);
+    hit->other = walk_path(walk);
     hit->is_unknown = hit->operation == RWITH_POLICY_NO_OPERATION ||
                       hit->other == RWITH_POLICY_NO_OPERATION;
     if (hit->operation == RWITH_POLICY_NO_OPERATION) {
@@ -385,18 +529,18 @@ static void match_ambiguous(struct walk *walk, struct path *path,
     }
 }
 
-/* The number of a method's text. */
+/* The number of a method. */
 static uint32_t method_find(const rwith_policy *policy, rwith_slice method)
 {
     uint64_t word = rwith__policy_method_word(method);
 
-    for (size_t i = 0; i < policy->method_count; i++) {
+    for (uint32_t i = 0; i < policy->method_count; i++) {
         const struct rwith__policy_method *row = &policy->methods[i];
 
         if (row->word == word &&
             (word != 0 || rwith_slice_equal(
                               rwith__policy_text(policy, row->text), method))) {
-            return row->text;
+            return i;
         }
     }
     return NO_METHOD;
@@ -438,7 +582,7 @@ rwith_policy_hit rwith_policy_match(const rwith_policy *policy,
         match_ambiguous(&walk, &path, text, &hit);
         return hit;
     }
-    hit.operation = walk_from(&walk, 0, 0);
+    hit.operation = walk_path(&walk);
     hit.is_unknown = hit.operation == RWITH_POLICY_NO_OPERATION;
     return hit;
 }

@@ -2,7 +2,7 @@
  * policy_tree.c: the tree of path segments.  While it grows, all concrete
  * children lie in one hash table; laid out, each node has a small one of its
  * own, and a node is a line of cache with its segment: a step of the walk
- * costs one miss.
+ * costs one miss, and none where a parameter stands between two literals.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -17,12 +17,14 @@ struct node_row {
     enum node_kind kind;
     uint32_t at; /* the segment in the bytes */
     uint32_t len;
-    struct rwith__policy_key key;
+    uint64_t hash;
     uint32_t parameter; /* child, or NONE */
     uint32_t rest;
+    uint32_t children; /* the first of concrete_count */
     uint32_t concrete_count;
     uint32_t pattern_count;
-    uint32_t operation_count;
+    uint8_t bits, shift; /* of the table of children */
+    uint32_t more;       /* or NONE */
 };
 
 /* A concrete child. */
@@ -44,6 +46,8 @@ struct entry_row {
     uint32_t node;
 };
 
+#define TABLE_TRIES 32 /* shifts, for the one with the fewest collisions */
+
 static struct node_row *node_at(const struct rwith__policy_tree *t, uint32_t i)
 {
     return rwith__rows_at(&t->nodes, i);
@@ -52,6 +56,20 @@ static struct node_row *node_at(const struct rwith__policy_tree *t, uint32_t i)
 static const char *bytes_at(const struct rwith__policy_tree *t, uint32_t at)
 {
     return rwith__rows_at(&t->texts->bytes, at);
+}
+
+/* A key of bytes behind which there may be none. */
+static struct rwith__policy_key key_of(rwith_slice segment)
+{
+    char few[RWITH__KEY_LEN] = { 0 };
+
+    if (segment.len < RWITH__KEY_LEN) {
+        if (segment.len > 0) {
+            memcpy(few, segment.ptr, segment.len);
+        }
+        segment.ptr = few;
+    }
+    return rwith__policy_key(segment);
 }
 
 static uint32_t node_add(struct rwith__policy_tree *t,
@@ -63,7 +81,7 @@ static uint32_t node_add(struct rwith__policy_tree *t,
         return RWITH__NODE_NONE;
     }
     *node = *row;
-    node->parameter = node->rest = RWITH__NODE_NONE;
+    node->parameter = node->rest = node->more = RWITH__NODE_NONE;
     return (uint32_t)t->nodes.count - 1;
 }
 
@@ -116,7 +134,7 @@ static uint32_t concrete_child(struct rwith__policy_tree *t,
                                const struct node_row *row)
 {
     rwith_slice segment = { bytes_at(t, row->at), row->len };
-    uint32_t key = (uint32_t)rwith__hash_mix(row->parent, row->key.hash);
+    uint32_t key = (uint32_t)rwith__hash_mix(row->parent, row->hash);
 
     if ((t->slots_used + 1) * 2 > t->slots.count && !slots_grow(t)) {
         return RWITH__NODE_NONE;
@@ -208,7 +226,7 @@ static uint32_t child_of(struct rwith__policy_tree *t, uint32_t parent,
         return pattern_child(t, &row);
     }
     row.kind = NODE_CONCRETE;
-    row.key = rwith__policy_key((rwith_slice){ text, len }, text + len);
+    row.hash = key_of((rwith_slice){ text, len }).hash;
     return concrete_child(t, &row);
 }
 
@@ -223,7 +241,10 @@ bool rwith__policy_tree_init(struct rwith__policy_tree *t,
         .slots = { .size = sizeof(struct slot_row) },
         .patterns = { .size = sizeof(struct pattern_row) },
         .entries = { .size = sizeof(struct entry_row) },
+        .children = { .size = sizeof(uint32_t) },
+        .marks = { .size = sizeof(uint32_t) },
         .places = { .size = sizeof(uint32_t) },
+        .more = { .size = sizeof(struct rwith__policy_more) },
     };
     return node_add(t, &(struct node_row){ .kind = NODE_REST }) !=
                RWITH__NODE_NONE &&
@@ -236,7 +257,10 @@ void rwith__policy_tree_free(struct rwith__policy_tree *t)
     rwith__rows_free(t->mem, &t->slots);
     rwith__rows_free(t->mem, &t->patterns);
     rwith__rows_free(t->mem, &t->entries);
+    rwith__rows_free(t->mem, &t->children);
+    rwith__rows_free(t->mem, &t->marks);
     rwith__rows_free(t->mem, &t->places);
+    rwith__rows_free(t->mem, &t->more);
 }
 
 bool rwith__policy_tree_add(struct rwith__policy_tree *t,
@@ -263,7 +287,6 @@ bool rwith__policy_tree_add(struct rwith__policy_tree *t,
         return false;
     }
     *row = (struct entry_row){ { method, operation }, node };
-    node_at(t, node)->operation_count++;
     return true;
 }
 
@@ -293,9 +316,9 @@ static int entry_order(const void *a, const void *b)
 }
 
 /* Places of a table: one child needs no free one, others one in two. */
-static unsigned table_bits(uint32_t count)
+static uint8_t table_bits(uint32_t count)
 {
-    unsigned bits = 0;
+    uint8_t bits = 0;
 
     while (count > 1 && (uint64_t)1 << bits < (uint64_t)2 * count) {
         bits++;
@@ -303,20 +326,160 @@ static unsigned table_bits(uint32_t count)
     return bits;
 }
 
+/* How many children find their place in the table taken. */
+static uint32_t table_collisions(struct rwith__policy_tree *t,
+                                 const struct node_row *row, unsigned shift,
+                                 uint32_t mark)
+{
+    const uint32_t *children = rwith__rows_at(&t->children, row->children);
+    uint32_t *marks = t->marks.items;
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < row->concrete_count; i++) {
+        uint32_t place = rwith__policy_place(node_at(t, children[i])->hash,
+                                             row->bits, shift);
+
+        count += marks[place] == mark;
+        marks[place] = mark;
+    }
+    return count;
+}
+
+/* The tables that collide least. */
+static bool tables_choose(struct rwith__policy_tree *t)
+{
+    uint32_t largest = 0, mark = 0;
+
+    for (uint32_t i = 0; i < t->nodes.count; i++) {
+        struct node_row *row = node_at(t, i);
+
+        row->bits = table_bits(row->concrete_count);
+        largest = row->bits > largest ? row->bits : largest;
+    }
+    if (rwith__rows_add(t->mem, &t->marks, (size_t)1 << largest) == NULL) {
+        return false;
+    }
+    for (uint32_t i = 0; i < t->nodes.count; i++) {
+        struct node_row *row = node_at(t, i);
+        uint32_t fewest = row->concrete_count > 1 ? UINT32_MAX : 0;
+
+        for (uint8_t shift = 0; shift < TABLE_TRIES && fewest > 0; shift++) {
+            uint32_t count = table_collisions(t, row, shift, ++mark);
+
+            if (count < fewest) {
+                fewest = count;
+                row->shift = shift;
+            }
+        }
+    }
+    return true;
+}
+
+/* The concrete children of each node, one behind the other. */
+static bool children_sort(struct rwith__policy_tree *t)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < t->nodes.count; i++) {
+        struct node_row *row = node_at(t, i);
+
+        row->children = count;
+        count += row->concrete_count;
+        row->concrete_count = 0;
+    }
+    if (count == 0) {
+        return true;
+    }
+    uint32_t *children = rwith__rows_add(t->mem, &t->children, count);
+    if (children == NULL) {
+        return false;
+    }
+    for (uint32_t i = 1; i < t->nodes.count; i++) {
+        if (node_at(t, i)->kind == NODE_CONCRETE) {
+            struct node_row *parent = node_at(t, node_at(t, i)->parent);
+
+            children[parent->children + parent->concrete_count++] = i;
+        }
+    }
+    return true;
+}
+
+/* A row for each node that has children of the rarer kinds. */
+static bool more_number(struct rwith__policy_tree *t)
+{
+    for (uint32_t i = 0; i < t->nodes.count; i++) {
+        struct node_row *row = node_at(t, i);
+
+        if (row->rest == RWITH__NODE_NONE && row->pattern_count == 0) {
+            continue;
+        }
+        row->more = (uint32_t)t->more.count;
+        if (rwith__rows_add(t->mem, &t->more, 1) == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The entries from one on that are of one node. */
+static size_t entries_of(const struct rwith__policy_tree *t, size_t first)
+{
+    const struct entry_row *rows = t->entries.items;
+    size_t count = 1;
+
+    while (first + count < t->entries.count &&
+           rows[first + count].node == rows[first].node) {
+        count++;
+    }
+    return count;
+}
+
+/* Do operations fit into a node: few, and numbered one after the other? */
+static bool entries_fit(const struct entry_row *rows, size_t count)
+{
+    return count <= RWITH__NODE_METHODS &&
+           rows[count - 1].entry.operation - rows[0].entry.operation ==
+               count - 1;
+}
+
+bool rwith__policy_tree_close(struct rwith__policy_tree *t)
+{
+    if (t->patterns.count > 0) {
+        qsort(t->patterns.items, t->patterns.count, sizeof(struct pattern_row),
+              pattern_order);
+    }
+    if (t->entries.count > 0) {
+        qsort(t->entries.items, t->entries.count, sizeof(struct entry_row),
+              entry_order);
+    }
+    for (size_t i = 0, count; i < t->entries.count; i += count) {
+        count = entries_of(t, i);
+        if (!entries_fit(rwith__rows_at(&t->entries, i), count)) {
+            t->listed += count + 1;
+        }
+    }
+    return children_sort(t) && tables_choose(t) && more_number(t) &&
+           rwith__rows_add(t->mem, &t->places, t->nodes.count) != NULL;
+}
+
 size_t rwith__policy_tree_size(const struct rwith__policy_tree *t)
 {
-    size_t size = 1;
+    size_t size = RWITH__NODE_FIRST;
 
     for (uint32_t i = 0; i < t->nodes.count; i++) {
         const struct node_row *node = node_at(t, i);
 
-        size += (size_t)(node->parameter != RWITH__NODE_NONE) +
-                (node->rest != RWITH__NODE_NONE) + node->pattern_count;
+        size += i > 0 && node->kind != NODE_CONCRETE;
         if (node->concrete_count > 0) {
-            size += (size_t)1 << table_bits(node->concrete_count);
+            size += (size_t)1 << node->bits;
         }
     }
     return size;
+}
+
+size_t rwith__policy_tree_entries(const struct rwith__policy_tree *t)
+{
+    return t->listed;
 }
 
 /* A concrete node takes the first free place for its hash. */
@@ -325,21 +488,20 @@ static uint32_t place_concrete(const struct rwith__policy_tree *t,
                                const struct rwith__policy_node *parent,
                                struct rwith__policy_node *nodes)
 {
-    uint32_t mask = ((uint32_t)1 << parent->table_bits) - 1;
-    uint32_t place = row->key.hash & mask;
+    uint32_t mask = ((uint32_t)1 << parent->bits) - 1;
+    uint32_t place =
+        rwith__policy_place(row->hash, parent->bits, parent->shift);
+    rwith_slice segment = { bytes_at(t, row->at), row->len };
+    struct rwith__policy_key key = key_of(segment);
 
     while (nodes[parent->table + place].len != RWITH__NODE_FREE) {
+        nodes[parent->table + place].len |= 1;
         place = (place + 1) & mask;
     }
     struct rwith__policy_node *node = &nodes[parent->table + place];
-    memcpy(node->words, row->key.words, sizeof(node->words));
-    node->len = (uint16_t)row->len;
-    if (row->len > RWITH__KEY_LEN + sizeof(node->tail.text)) {
-        node->tail.at = row->at + RWITH__KEY_LEN;
-    } else if (row->len > RWITH__KEY_LEN) {
-        memcpy(node->tail.text, bytes_at(t, row->at + RWITH__KEY_LEN),
-               row->len - RWITH__KEY_LEN);
-    }
+    memcpy(node->words, key.words, sizeof(node->words));
+    node->len = (uint16_t)(row->len * 2);
+    node->tail = row->at + RWITH__KEY_LEN;
     return parent->table + place;
 }
 
@@ -347,13 +509,15 @@ static uint32_t place_concrete(const struct rwith__policy_tree *t,
 static void lay_node(const struct node_row *row, struct rwith__policy_node *to,
                      struct rwith__policy_node *nodes, uint32_t *next)
 {
-    to->table = to->parameter = to->rest = RWITH__NODE_NONE;
-    to->pattern_count = row->pattern_count;
-    to->operation_count = (uint8_t)row->operation_count;
+    to->table = to->parameter_table = RWITH__NODE_EMPTY;
+    to->parameter = RWITH__NODE_NONE;
+    to->more = row->more;
+    memset(to->methods, UINT8_MAX, sizeof(to->methods));
     if (row->concrete_count > 0) {
-        to->table_bits = (uint8_t)table_bits(row->concrete_count);
+        to->bits = row->bits;
+        to->shift = row->shift;
         to->table = *next;
-        *next += (uint32_t)1 << to->table_bits;
+        *next += (uint32_t)1 << to->bits;
         for (uint32_t i = to->table; i < *next; i++) {
             nodes[i].len = RWITH__NODE_FREE;
         }
@@ -361,58 +525,95 @@ static void lay_node(const struct node_row *row, struct rwith__policy_node *to,
 }
 
 /* Every node: a table's room is laid before the children that go there. */
-static void lay_nodes(const struct rwith__policy_tree *t,
-                      struct rwith__policy_node *nodes, uint32_t *places)
+static void lay_nodes(struct rwith__policy_tree *t,
+                      const struct rwith__policy_layout *l)
 {
-    uint32_t next = 1;
+    uint32_t next = RWITH__NODE_FIRST, *places = t->places.items;
 
-    places[0] = 0;
-    for (uint32_t i = 0; i < t->nodes.count; i++) {
+    l->nodes[RWITH__NODE_EMPTY].len = RWITH__NODE_FREE;
+    places[0] = RWITH__NODE_ROOT;
+    lay_node(node_at(t, 0), &l->nodes[RWITH__NODE_ROOT], l->nodes, &next);
+    for (uint32_t i = 1; i < t->nodes.count; i++) {
         const struct node_row *row = node_at(t, i);
-        struct rwith__policy_node *parent = &nodes[places[row->parent]];
+        struct rwith__policy_node *parent = &l->nodes[places[row->parent]];
 
-        if (i > 0) {
-            places[i] = row->kind == NODE_CONCRETE
-                            ? place_concrete(t, row, parent, nodes)
-                            : next++;
-        }
-        if (i > 0 && row->kind == NODE_PARAMETER) {
+        places[i] = row->kind == NODE_CONCRETE
+                        ? place_concrete(t, row, parent, l->nodes)
+                        : next++;
+        struct rwith__policy_node *node = &l->nodes[places[i]];
+        lay_node(row, node, l->nodes, &next);
+        if (row->kind == NODE_PARAMETER) {
             parent->parameter = places[i];
-        } else if (i > 0 && row->kind == NODE_REST) {
-            parent->rest = places[i];
+            parent->parameter_table = node->table;
+            parent->parameter_bits = node->bits;
+            parent->parameter_shift = node->shift;
         }
-        lay_node(row, &nodes[places[i]], nodes, &next);
     }
 }
 
-bool rwith__policy_tree_lay(struct rwith__policy_tree *t,
-                            struct rwith__policy_node *nodes,
-                            struct rwith__policy_pattern *patterns,
-                            struct rwith__policy_entry *entries)
+/* The rarer kinds of children. */
+static void lay_more(struct rwith__policy_tree *t,
+                     const struct rwith__policy_layout *l)
 {
-    struct pattern_row *pattern_rows = t->patterns.items;
-    struct entry_row *entry_rows = t->entries.items;
-    uint32_t *places = rwith__rows_add(t->mem, &t->places, t->nodes.count);
+    const struct pattern_row *rows = t->patterns.items;
+    const uint32_t *places = t->places.items;
 
-    if (places == NULL) {
-        return false;
-    }
-    lay_nodes(t, nodes, places);
-    if (t->patterns.count > 0) {
-        qsort(pattern_rows, t->patterns.count, sizeof(*pattern_rows),
-              pattern_order);
-    }
-    if (t->entries.count > 0) {
-        qsort(entry_rows, t->entries.count, sizeof(*entry_rows), entry_order);
+    for (uint32_t i = 0; i < t->nodes.count; i++) {
+        const struct node_row *row = node_at(t, i);
+
+        if (row->more != RWITH__NODE_NONE) {
+            l->more[row->more] = (struct rwith__policy_more){
+                .rest = row->rest != RWITH__NODE_NONE ? places[row->rest]
+                                                      : RWITH__NODE_NONE,
+                .pattern_count = row->pattern_count,
+            };
+        }
     }
     for (size_t i = t->patterns.count; i-- > 0;) {
-        patterns[i] = pattern_rows[i].pattern;
-        patterns[i].child = places[patterns[i].child];
-        nodes[places[pattern_rows[i].parent]].patterns = (uint32_t)i;
+        const char *text = bytes_at(t, rows[i].pattern.at);
+        struct rwith__policy_node *parent = &l->nodes[places[rows[i].parent]];
+
+        l->patterns[i] = rows[i].pattern;
+        l->patterns[i].child = places[rows[i].pattern.child];
+        l->more[parent->more].patterns = (uint32_t)i;
+        parent->starts |= rows[i].pattern.prefix_len > 0
+                              ? rwith__policy_start(text[0])
+                              : UINT32_MAX;
     }
-    for (size_t i = t->entries.count; i-- > 0;) {
-        entries[i] = entry_rows[i].entry;
-        nodes[places[entry_rows[i].node]].operations = (uint32_t)i;
+}
+
+static void lay_entries(struct rwith__policy_tree *t,
+                        const struct rwith__policy_layout *l)
+{
+    const struct entry_row *rows = t->entries.items;
+    const uint32_t *places = t->places.items;
+    uint32_t next = 0;
+
+    for (size_t i = 0, count; i < t->entries.count; i += count) {
+        struct rwith__policy_node *node = &l->nodes[places[rows[i].node]];
+
+        count = entries_of(t, i);
+        if (entries_fit(&rows[i], count)) {
+            node->operations = rows[i].entry.operation;
+            node->operation_count = (uint8_t)count;
+            for (size_t k = 0; k < count; k++) {
+                node->methods[k] = (uint8_t)rows[i + k].entry.method;
+            }
+            continue;
+        }
+        node->operations = next;
+        node->operation_count = RWITH__NODE_LISTED;
+        for (size_t k = 0; k < count; k++) {
+            l->entries[next++] = rows[i + k].entry;
+        }
+        l->entries[next++].operation = RWITH_POLICY_NO_OPERATION;
     }
-    return true;
+}
+
+void rwith__policy_tree_lay(struct rwith__policy_tree *t,
+                            const struct rwith__policy_layout *layout)
+{
+    lay_nodes(t, layout);
+    lay_more(t, layout);
+    lay_entries(t, layout);
 }

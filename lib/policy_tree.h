@@ -15,7 +15,20 @@ struct rwith__policy_tree {
     size_t slots_used;
     struct rwith__rows patterns;
     struct rwith__rows entries;
-    struct rwith__rows places; /* of nodes in the layout */
+    /* what rwith__policy_tree_close() makes: */
+    struct rwith__rows children; /* the concrete ones of each node in turn */
+    struct rwith__rows marks;    /* of places, while a table is tried */
+    struct rwith__rows places;   /* of nodes in the layout */
+    struct rwith__rows more;
+    size_t listed; /* entries that are laid */
+};
+
+/* The arrays that are laid out. */
+struct rwith__policy_layout {
+    struct rwith__policy_node *nodes;
+    struct rwith__policy_more *more;
+    struct rwith__policy_pattern *patterns;
+    struct rwith__policy_entry *entries;
 };
 
 /* false: no memory; to be freed in any case. */
@@ -29,16 +42,15 @@ bool rwith__policy_tree_add(struct rwith__policy_tree *tree,
                             const struct rwith__text *shape, uint32_t method,
                             uint32_t operation);
 
-/*
- * Nodes of the layout, free places included.  The arrays that are laid out
- * have so many, and as many patterns and entries as the tree.
- */
-size_t rwith__policy_tree_size(const struct rwith__policy_tree *tree);
+/* All are in it; false: no memory. */
+bool rwith__policy_tree_close(struct rwith__policy_tree *tree);
 
-/* The first node is the root; false: no memory. */
-bool rwith__policy_tree_lay(struct rwith__policy_tree *tree,
-                            struct rwith__policy_node *nodes,
-                            struct rwith__policy_pattern *patterns,
-                            struct rwith__policy_entry *entries);
+/* Nodes and entries of the layout, free places included. */
+size_t rwith__policy_tree_size(const struct rwith__policy_tree *tree);
+size_t rwith__policy_tree_entries(const struct rwith__policy_tree *tree);
+
+/* The arrays have that many, and as many of the others as the tree. */
+void rwith__policy_tree_lay(struct rwith__policy_tree *tree,
+                            const struct rwith__policy_layout *layout);
 
 #endif

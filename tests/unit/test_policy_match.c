@@ -141,14 +141,25 @@ static void run_rows(void)
 #define TEMPLATES_MAX 40
 #define SEGMENTS_MAX  5
 
-static const char *const pieces[] = { "a",     "b",    "{p}",   "{p}",
-                                      "{p}.b", "a{p}", "{p}{q}" };
+#define PIECE_MAX 32
 
-/* A template, cut. */
+/* Longer ones than a node or its first numbers hold, too. */
+#define LONG "aabbccaabbccaabbccaabbc"
+static const char *const pieces[] = { "a",      "b",         "{p}",
+                                      "{p}",    "{p}.b",     "a{p}",
+                                      "{p}{q}", LONG "a",    LONG "ab",
+                                      LONG "b", LONG "abcc", LONG "{p}" };
+
+static const char *const verbs[] = { "GET",   "POST",    "PUT", "DELETE",
+                                     "PATCH", "OPTIONS", "LOCK" };
+
+/* A template, cut; the last segment may be any rest. */
 struct plain {
     const char *segments[SEGMENTS_MAX];
     size_t count;
-    char text[128];
+    bool has_rest;
+    const char *verb;
+    char text[SEGMENTS_MAX * (PIECE_MAX + 1) + 8];
 };
 
 /* Does the segment fit: every split is tried. */
@@ -189,8 +200,9 @@ static int plain_rank(const char *segment)
 /* Is template a the better one of two that fit?  From the left. */
 static bool plain_is_better(const struct plain *a, const struct plain *b)
 {
-    for (size_t i = 0; i < a->count; i++) {
-        int x = plain_rank(a->segments[i]), y = plain_rank(b->segments[i]);
+    for (size_t i = 0; i < SEGMENTS_MAX + 1; i++) {
+        int x = i < a->count ? plain_rank(a->segments[i]) : -2 - a->has_rest;
+        int y = i < b->count ? plain_rank(b->segments[i]) : -2 - b->has_rest;
 
         if (x != y) {
             return x > y;
@@ -200,14 +212,18 @@ static bool plain_is_better(const struct plain *a, const struct plain *b)
 }
 
 static const struct plain *plain_match(const struct plain *set, size_t count,
-                                       char request[][8], size_t segments)
+                                       const char *verb,
+                                       char request[][PIECE_MAX],
+                                       size_t segments)
 {
     const struct plain *best = NULL;
 
     for (size_t t = 0; t < count; t++) {
-        bool fits = set[t].count == segments;
+        bool fits = set[t].verb == verb &&
+                    (set[t].count == segments ||
+                     (set[t].has_rest && set[t].count < segments));
 
-        for (size_t i = 0; fits && i < segments; i++) {
+        for (size_t i = 0; fits && i < set[t].count; i++) {
             fits = plain_fits(set[t].segments[i], request[i]);
         }
         if (fits && (best == NULL || plain_is_better(&set[t], best))) {
@@ -219,16 +235,71 @@ static const struct plain *plain_match(const struct plain *set, size_t count,
 
 static void plain_make(struct plain *plain)
 {
-    plain->count = 1 + random_below(SEGMENTS_MAX);
-    plain->text[0] = '\0';
     size_t len = 0;
 
+    plain->count = 1 + random_below(SEGMENTS_MAX);
+    plain->has_rest = random_below(8) == 0;
+    plain->verb = verbs[random_below(sizeof(verbs) / sizeof(verbs[0]))];
     for (size_t i = 0; i < plain->count; i++) {
         plain->segments[i] =
             pieces[random_below(sizeof(pieces) / sizeof(pieces[0]))];
         len += (size_t)snprintf(plain->text + len, sizeof(plain->text) - len,
                                 "/%s", plain->segments[i]);
     }
+    snprintf(plain->text + len, sizeof(plain->text) - len, "%s",
+             plain->has_rest ? "/**" : "");
+}
+
+/* A few letters; or many, nearly those of a piece. */
+static void request_segment(char *to)
+{
+    size_t n = 1 + random_below(3);
+
+    if (random_below(3) == 0) {
+        n += sizeof(LONG) - 2 + random_below(3);
+        memcpy(to, LONG, sizeof(LONG) - 1);
+    }
+    for (size_t c = n < sizeof(LONG) ? 0 : sizeof(LONG) - 1; c < n; c++) {
+        to[c] = "abc."[random_below(c == 0 ? 3 : 4)];
+    }
+    to[n] = '\0';
+}
+
+/* One random request, judged twice; false: there is a difference. */
+static bool compare_request(const rwith_policy *policy, const struct plain *set,
+                            size_t count)
+{
+    char request[SEGMENTS_MAX][PIECE_MAX], target[256] = "";
+    const char *verb = verbs[random_below(sizeof(verbs) / sizeof(verbs[0]))];
+    size_t segments = 1 + random_below(SEGMENTS_MAX), len = 0;
+
+    for (size_t i = 0; i < segments; i++) {
+        request_segment(request[i]);
+        len += (size_t)snprintf(target + len, sizeof(target) - len, "/%s",
+                                request[i]);
+    }
+    if (random_below(2) == 0) {
+        len += (size_t)snprintf(target + len, sizeof(target) - len, "?%.*s",
+                                (int)random_below(40),
+                                "a=aabbccaabbccaabbccaabbcaabbccaabbccaabbcc");
+    }
+    const struct plain *want = plain_match(set, count, verb, request, segments);
+    char *exact = malloc(len);
+    memcpy(exact, target, len);
+    rwith_policy_hit hit = rwith_policy_match(policy, rwith_slice_of(verb),
+                                              (rwith_slice){ exact, len });
+    free(exact);
+    rwith_slice got = rwith_policy_template(policy, hit.operation);
+    rwith_slice method = rwith_policy_method(policy, hit.operation);
+
+    if (rwith_slice_equal(got,
+                          rwith_slice_of(want != NULL ? want->text : "")) &&
+        (want == NULL || rwith_slice_equal(method, rwith_slice_of(verb)))) {
+        return true;
+    }
+    printf("# %s %s: got %.*s, expected %s\n", verb, target, (int)got.len,
+           got.ptr, want != NULL ? want->text : "none");
+    return false;
 }
 
 /* One random set, many random requests. Returns the differences. */
@@ -243,40 +314,113 @@ static size_t compare_set(void)
     rwith_policy_builder_new(NULL, &builder);
     for (size_t t = 0; t < count; t++) {
         plain_make(&set[t]);
-        rwith_policy_add_operation(builder, RWITH_LIT("GET"), RWITH_LIT(""),
-                                   rwith_slice_of(set[t].text), &operation,
-                                   NULL);
+        rwith_policy_add_operation(builder, rwith_slice_of(set[t].verb),
+                                   RWITH_LIT(""), rwith_slice_of(set[t].text),
+                                   &operation, NULL);
     }
     rwith_policy_build(builder, NULL, &policy);
     rwith_policy_builder_free(builder);
     for (int r = 0; r < 100; r++) {
-        char request[SEGMENTS_MAX][8], target[64] = "";
-        size_t segments = 1 + random_below(SEGMENTS_MAX), len = 0;
-
-        for (size_t i = 0; i < segments; i++) {
-            size_t n = 1 + random_below(3);
-
-            for (size_t c = 0; c < n; c++) {
-                request[i][c] = "abc."[random_below(c == 0 ? 3 : 4)];
-            }
-            request[i][n] = '\0';
-            len += (size_t)snprintf(target + len, sizeof(target) - len, "/%s",
-                                    request[i]);
-        }
-        const struct plain *want = plain_match(set, count, request, segments);
-        rwith_policy_hit hit = rwith_policy_match(policy, RWITH_LIT("GET"),
-                                                  (rwith_slice){ target, len });
-        rwith_slice got = rwith_policy_template(policy, hit.operation);
-
-        if (!rwith_slice_equal(
-                got, rwith_slice_of(want != NULL ? want->text : ""))) {
-            printf("# %s: got %.*s, expected %s\n", target, (int)got.len,
-                   got.ptr, want != NULL ? want->text : "none");
-            differences++;
-        }
+        differences += !compare_request(policy, set, count);
     }
     rwith_policy_free(policy);
     return differences;
+}
+
+/* --- many children, many methods ----------------------------------------- */
+
+#define CHILDREN 700
+
+/* Siblings of one length that differ at one byte each, wherever it is. */
+static void child_path(char *to, size_t size, unsigned child)
+{
+    snprintf(to, size, "/%03u/aabbccaabbccaabbccaabbcc%03u/%03u%027u", child,
+             child, child, child);
+}
+
+static void run_children(void)
+{
+    rwith_policy_builder *builder;
+    rwith_policy *policy;
+    char path[128];
+    uint32_t operation;
+    size_t wrong = 0;
+
+    rwith_policy_builder_new(NULL, &builder);
+    for (unsigned i = 0; i < CHILDREN; i++) {
+        child_path(path, sizeof(path), i);
+        rwith_policy_add_operation(builder, RWITH_LIT("GET"), RWITH_LIT("/x"),
+                                   rwith_slice_of(strrchr(path, '/')),
+                                   &operation, NULL);
+        rwith_policy_add_operation(builder, RWITH_LIT("GET"), RWITH_LIT(""),
+                                   rwith_slice_of(path), &operation, NULL);
+    }
+    rwith_policy_build(builder, NULL, &policy);
+    rwith_policy_builder_free(builder);
+    for (unsigned i = 0; i < CHILDREN + 50; i++) {
+        child_path(path, sizeof(path), i);
+        rwith_policy_hit hit =
+            rwith_policy_match(policy, RWITH_LIT("GET"), rwith_slice_of(path));
+        rwith_slice want = rwith_slice_of(i < CHILDREN ? path : "");
+
+        wrong += !rwith_slice_equal(
+            rwith_policy_template(policy, hit.operation), want);
+    }
+    is_int((long long)wrong, 0, "700 siblings, and 50 that are none");
+    rwith_policy_free(policy);
+}
+
+/* As many as there may be at one path, and as many at another, in turn. */
+static void run_methods(void)
+{
+    rwith_policy_builder *builder;
+    rwith_policy *policy;
+    char method[16];
+    uint32_t operation;
+    size_t wrong = 0;
+    int err = RWITH_OK;
+
+    rwith_policy_builder_new(NULL, &builder);
+    for (unsigned i = 0; i < RWITH_POLICY_METHOD_MAX && err == RWITH_OK; i++) {
+        snprintf(method, sizeof(method), "%s%u", i % 2 ? "M" : "LONGER-", i);
+        err = rwith_policy_add_operation(builder, rwith_slice_of(method),
+                                         RWITH_LIT(""), RWITH_LIT("/a"),
+                                         &operation, NULL);
+        if (err == RWITH_OK && i % 64 == 0) {
+            err = rwith_policy_add_operation(builder, rwith_slice_of(method),
+                                             RWITH_LIT(""), RWITH_LIT("/b"),
+                                             &operation, NULL);
+        }
+    }
+    is_int(err, RWITH_OK, "255 methods are taken");
+    is_int(rwith_policy_add_operation(builder, RWITH_LIT("ONE-MORE"),
+                                      RWITH_LIT(""), RWITH_LIT("/c"),
+                                      &operation, NULL),
+           RWITH_ERANGE, "one more is not");
+    is_int(rwith_policy_add_operation(builder, RWITH_LIT("M1"), RWITH_LIT(""),
+                                      RWITH_LIT("/c"), &operation, NULL),
+           RWITH_OK, "a known one is, all the same");
+    rwith_policy_build(builder, NULL, &policy);
+    rwith_policy_builder_free(builder);
+    for (unsigned i = 0; i < RWITH_POLICY_METHOD_MAX + 1; i++) {
+        for (char path[3] = "/a"; path[1] <= 'c'; path[1]++) {
+            snprintf(method, sizeof(method), "%s%u", i % 2 ? "M" : "LONGER-",
+                     i);
+            rwith_policy_hit hit = rwith_policy_match(
+                policy, rwith_slice_of(method), rwith_slice_of(path));
+            bool want = i == RWITH_POLICY_METHOD_MAX ? false
+                        : path[1] == 'a'             ? true
+                        : path[1] == 'b'             ? i % 64 == 0
+                                                     : i == 1;
+
+            wrong += (hit.operation != RWITH_POLICY_NO_OPERATION) != want ||
+                     (want && !rwith_slice_equal(
+                                  rwith_policy_method(policy, hit.operation),
+                                  rwith_slice_of(method)));
+        }
+    }
+    is_int((long long)wrong, 0, "each path has its own methods");
+    rwith_policy_free(policy);
 }
 
 int main(int argc, char **argv)
@@ -285,6 +429,8 @@ int main(int argc, char **argv)
 
     tap_start(argc, argv);
     run_rows();
+    run_children();
+    run_methods();
     for (int i = 0; i < 500; i++) {
         differences += compare_set();
     }
