@@ -30,7 +30,7 @@
 
 /* A segment: its first bytes as numbers, zeros behind; and a hash. */
 struct rwith__policy_key {
-    uint64_t words[3];
+    uint64_t first, second, third;
     uint64_t hash;
 };
 
@@ -45,17 +45,17 @@ struct rwith__policy_key {
  * walks need nothing else of.
  */
 struct rwith__policy_node {
-    uint64_t words[3];        /* of the segment */
-    uint32_t table;           /* first concrete child */
-    uint32_t parameter_table; /* and that of the parameter child */
-    uint32_t parameter;       /* child for a whole parameter, or NONE */
-    uint32_t more;            /* its other children, or NONE */
-    uint32_t starts;          /* a bit for the first byte of each pattern */
-    uint32_t tail;            /* of the segment, in the bytes: what is longer */
-    uint32_t operations;      /* the first; LISTED: the first entry */
-    uint16_t len;             /* of the segment, twice; odd: a table's next
-                                 place may be that of its hash, too; or FREE */
-    uint8_t bits, shift;      /* of the table */
+    uint64_t first, second, third; /* of the segment */
+    uint32_t table;                /* first concrete child */
+    uint32_t parameter_table;      /* and that of the parameter child */
+    uint32_t parameter;            /* child for a whole parameter, or NONE */
+    uint32_t more;                 /* its other children, or NONE */
+    uint32_t starts;     /* a bit for the first byte of each pattern */
+    uint32_t tail;       /* of the segment, in the bytes: what is longer */
+    uint32_t operations; /* the first; LISTED: the first entry */
+    uint16_t len;        /* of the segment, twice; odd: a table's next
+                            place may be that of its hash, too; or FREE */
+    uint8_t bits, shift; /* of the table */
     uint8_t parameter_bits, parameter_shift;
     uint8_t operation_count;              /* or LISTED */
     uint8_t methods[RWITH__NODE_METHODS]; /* of the operations, in turn */
@@ -211,16 +211,19 @@ static inline struct rwith__policy_key rwith__policy_key(rwith_slice segment)
     };
     size_t len = segment.len < RWITH__KEY_LEN ? segment.len : RWITH__KEY_LEN;
     const char *mask = masks + RWITH__KEY_LEN - len;
-    const char *last = segment.ptr + (segment.len > 8 ? segment.len - 8 : 0);
+    size_t last = segment.len < 8 ? 8 : segment.len;
     struct rwith__policy_key key;
 
-    for (size_t i = 0; i < 3; i++) {
-        key.words[i] = rwith__policy_load(segment.ptr + 8 * i) &
-                       rwith__policy_load(mask + 8 * i);
-    }
-    uint64_t end = segment.len > 8 ? rwith__policy_load(last) : 0;
-    uint64_t hash = key.words[0] ^ key.words[1] * 3 ^ key.words[2] * 5 ^
-                    end * 7 ^ segment.len;
+    key.first = rwith__policy_load(segment.ptr) & rwith__policy_load(mask);
+    key.second =
+        rwith__policy_load(segment.ptr + 8) & rwith__policy_load(mask + 8);
+    key.third =
+        rwith__policy_load(segment.ptr + 16) & rwith__policy_load(mask + 16);
+    /* The last bytes, the same as the first where there are so few. */
+    uint64_t end =
+        rwith__policy_load(segment.ptr + last - 8) & rwith__policy_load(mask);
+    uint64_t hash =
+        key.first ^ key.second * 3 ^ key.third * 5 ^ end * 7 ^ segment.len;
     key.hash = rwith__hash_mix(0, hash);
     return key;
 }

@@ -264,28 +264,50 @@ static bool tail_fits(const rwith_policy *policy,
                   segment.len - RWITH__KEY_LEN) == 0;
 }
 
-/* The concrete child for that segment, or NULL. */
+/* Is the segment that node's, as far as keys tell? */
+static inline bool key_fits(const struct rwith__policy_node *node,
+                            const struct rwith__policy_key *key, size_t len)
+{
+    return ((node->first ^ key->first) | (node->second ^ key->second) |
+            (node->third ^ key->third) | ((size_t)(node->len >> 1) ^ len)) == 0;
+}
+
+/* The concrete child for that segment, or NULL: the whole search. */
+static const struct rwith__policy_node *concrete_search(
+    const rwith_policy *policy, struct table table, rwith_slice segment)
+{
+    struct rwith__policy_key key = rwith__policy_key(segment);
+    uint32_t place = rwith__policy_place(key.hash, table.bits, table.shift);
+    uint32_t mask = ((uint32_t)1 << table.bits) - 1;
+    const struct rwith__policy_node *node;
+
+    do {
+        node = &policy->nodes[table.first + place];
+        if (key_fits(node, &key, segment.len) &&
+            tail_fits(policy, node, segment)) {
+            return node;
+        }
+        place = (place + 1) & mask;
+    } while ((node->len & 1) != 0);
+    return NULL;
+}
+
+/* The same; the first place mostly tells. */
 static inline const struct rwith__policy_node *concrete_child(
     const rwith_policy *policy, struct table table, rwith_slice segment)
 {
     struct rwith__policy_key key = rwith__policy_key(segment);
     uint32_t place = rwith__policy_place(key.hash, table.bits, table.shift);
+    const struct rwith__policy_node *node = &policy->nodes[table.first + place];
 
-    for (;;) {
-        const struct rwith__policy_node *node =
-            &policy->nodes[table.first + place];
-
-        if (((node->words[0] ^ key.words[0]) | (node->words[1] ^ key.words[1]) |
-             (node->words[2] ^ key.words[2]) |
-             ((size_t)(node->len >> 1) ^ segment.len)) == 0 &&
-            tail_fits(policy, node, segment)) {
+    if (key_fits(node, &key, segment.len)) {
+        if (segment.len <= RWITH__KEY_LEN) {
             return node;
         }
-        if ((node->len & 1) == 0) {
-            return NULL;
-        }
-        place = (place + 1) & (((uint32_t)1 << table.bits) - 1);
+    } else if ((node->len & 1) == 0) {
+        return NULL;
     }
+    return concrete_search(policy, table, segment);
 }
 
 /* The operation of a method among those that are listed. */

@@ -499,7 +499,9 @@ static uint32_t place_concrete(const struct rwith__policy_tree *t,
         place = (place + 1) & mask;
     }
     struct rwith__policy_node *node = &nodes[parent->table + place];
-    memcpy(node->words, key.words, sizeof(node->words));
+    node->first = key.first;
+    node->second = key.second;
+    node->third = key.third;
     node->len = (uint16_t)(row->len * 2);
     node->tail = row->at + RWITH__KEY_LEN;
     return parent->table + place;
