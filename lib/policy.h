@@ -121,11 +121,14 @@ struct rwith__policy_name {
     uint32_t body; /* need: the body as a whole */
 };
 
-/* A method: short ones, nearly all, are compared as one number. */
+/* A method: of short ones, nearly all, the number and the length tell. */
 struct rwith__policy_method {
     uint64_t word;
     uint32_t text;
+    uint32_t len;
 };
+
+#define RWITH__METHOD_SLOTS 32 /* a power of two */
 
 struct rwith_policy {
     rwith_alloc mem;
@@ -142,6 +145,7 @@ struct rwith_policy {
     const struct rwith__text *texts;
     const uint32_t *header_names;
     const struct rwith__policy_method *methods;
+    uint8_t method_slots[RWITH__METHOD_SLOTS]; /* a likely one */
     const rwith_members **members;
     const char *bytes;
     size_t operation_count;
@@ -177,18 +181,21 @@ static inline uint64_t rwith__policy_bit(rwith_slice name)
     return (uint64_t)1 << ((first * 7 + last * 3 + name.len) & 63);
 }
 
-/* Up to seven bytes and their number, as one; 0: there are more. */
-static inline uint64_t rwith__policy_method_word(rwith_slice method)
-{
-    uint64_t word = method.len;
+#define RWITH__METHOD_LEN 8 /* bytes that a number tells apart */
 
-    if (method.len > 7) {
-        return 0;
-    }
-    for (size_t i = 0; i < method.len; i++) {
-        word = word << 8 | (unsigned char)method.ptr[i];
-    }
-    return word;
+static inline struct rwith__policy_method rwith__policy_method(
+    rwith_slice method)
+{
+    return (struct rwith__policy_method){
+        .word = rwith__hash_tail(method.ptr, method.len),
+        .len = (uint32_t)method.len,
+    };
+}
+
+static inline unsigned rwith__policy_method_slot(uint64_t word)
+{
+    return (unsigned)(rwith__hash_mix(0, word) >> 32) &
+           (RWITH__METHOD_SLOTS - 1);
 }
 
 /* Eight bytes, the first the lowest, whatever the machine. */

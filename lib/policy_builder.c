@@ -277,8 +277,8 @@ static int method_keep(rwith_policy_builder *b, rwith_slice method,
         return RWITH_ENOMEM;
     }
     row->method_index = (uint8_t)(b->methods.count - 1);
+    *made = rwith__policy_method(method);
     made->text = row->method;
-    made->word = rwith__policy_method_word(method);
     return RWITH_OK;
 }
 

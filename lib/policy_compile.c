@@ -254,6 +254,11 @@ static rwith_policy *compile_finish(struct compile *c)
     p->header_names = copy_rows(&at, &c->header_names);
     p->methods = copy_rows(&at, &b->methods);
     p->method_count = b->methods.count;
+    for (size_t i = p->method_count; i-- > 0;) {
+        /* The first ones are the likeliest. */
+        p->method_slots[rwith__policy_method_slot(p->methods[i].word)] =
+            (uint8_t)i;
+    }
     p->members = rwith__room_take(&at, b->members.count, sizeof(*p->members));
     char *bytes = rwith__room_take(&at, b->texts.bytes.count, 1);
     p->bytes = bytes;
