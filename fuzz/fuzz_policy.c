@@ -122,6 +122,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     options.unknown_refuse = size % 2 == 1;
     rwith_judge_begin(&judge, policy, &hit, size % 3 == 0);
     rwith_judge_content(&judge, size * 1024, size % 2 == 0);
+    rwith_judge bare = judge;
+    rwith_decision unseen;
     while (rest.len > 0) {
         rwith_slice value = take(&rest, '\n');
         rwith_slice name = take(&value, ':');
@@ -129,6 +131,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         rwith_judge_field(&judge, name, value);
     }
     rwith_judge_end(&judge, &options, &decision);
+    rwith_judge_end(&bare, &options, &unseen);
+    require(rwith_judge_wants_fields(&judge) ||
+            (unseen.verdict == decision.verdict &&
+             unseen.action == decision.action));
     rwith_judge_list(&judge, &options, &list);
     require((decision.verdict == RWITH_VERDICT_MISSING) == (list.count > 0) ||
             decision.verdict == RWITH_VERDICT_PREFLIGHT ||

@@ -138,6 +138,7 @@ struct rwith_policy {
     const struct rwith__policy_entry *entries;
     const struct rwith__policy_operation *operations;
     const struct rwith__policy_name *names; /* of the operations */
+    const uint64_t *plain; /* a bit for each that needs nothing in the head */
     const struct rwith__policy_need *needs;
     const uint32_t *need_lists;
     const uint64_t *alternatives;

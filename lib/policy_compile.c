@@ -77,6 +77,7 @@ struct layout {
     struct rwith__policy_layout tree;
     struct rwith__policy_operation *operations;
     struct rwith__policy_name *names;
+    uint64_t *plain;
     uint32_t *need_lists;
     uint64_t *alternatives;
     struct rwith__policy_media *media;
@@ -99,6 +100,7 @@ static size_t block_size(const struct compile *c)
                     sizeof(struct rwith__policy_entry)) +
         rwith__room(c->tree.more.count, sizeof(struct rwith__policy_more)) +
         rwith__room(b->operations.count, sizeof(struct rwith__policy_name)) +
+        rwith__room(b->operations.count / 64 + 1, sizeof(uint64_t)) +
         rwith__room(b->needs.count, b->needs.size) +
         rwith__room(c->need_count, sizeof(uint32_t)) +
         rwith__room(c->alternative_count, sizeof(uint64_t)) +
@@ -153,10 +155,6 @@ static void operation_masks(const struct layout *l,
                 rwith__policy_bit(rwith__policy_text(l->policy, need->name));
         }
     }
-    if (to->media_count > 0) {
-        to->filter |= rwith__policy_bit(RWITH_LIT("content-type")) |
-                      rwith__policy_bit(RWITH_LIT("content-encoding"));
-    }
     to->filter |= rwith__policy_bit(RWITH_LIT("ms-echo-reply"));
 }
 
@@ -208,6 +206,9 @@ static void lay_operation(const struct compile *c, struct layout *l,
         m = row->next;
     }
     operation_masks(l, to);
+    if (from->need_count == 0 && !from->body_required) {
+        l->plain[operation / 64] |= (uint64_t)1 << operation % 64;
+    }
 }
 
 static rwith_policy *compile_finish(struct compile *c)
@@ -241,6 +242,8 @@ static rwith_policy *compile_finish(struct compile *c)
         rwith__room_take(&at, c->tree.more.count, sizeof(*l.tree.more));
     p->names = l.names =
         rwith__room_take(&at, b->operations.count, sizeof(*l.names));
+    p->plain = l.plain =
+        rwith__room_take(&at, b->operations.count / 64 + 1, sizeof(*l.plain));
     p->needs = copy_rows(&at, &b->needs);
     p->need_lists = l.need_lists =
         rwith__room_take(&at, c->need_count, sizeof(*l.need_lists));

@@ -34,6 +34,14 @@ static const struct rwith__policy_operation *judge_operation(
     return &judge->policy->operations[judge->operations[which]];
 }
 
+/* Does it need nothing, but perhaps of a body? */
+static bool is_plain(const rwith_judge *judge, unsigned which)
+{
+    uint32_t operation = judge->operations[which];
+
+    return (judge->policy->plain[operation / 64] >> operation % 64 & 1) != 0;
+}
+
 static rwith_slice need_name(const rwith_judge *judge,
                              const struct rwith__policy_need *need)
 {
@@ -132,9 +140,17 @@ void rwith_judge_begin(rwith_judge *judge, const rwith_policy *policy,
     judge->operation_count =
         (uint8_t)((hit->operation != RWITH_POLICY_NO_OPERATION) +
                   (hit->other != RWITH_POLICY_NO_OPERATION));
+    judge->is_plain = !has_body;
     for (unsigned w = 0; w < judge->operation_count; w++) {
+        judge->is_plain = judge->is_plain && is_plain(judge, w);
+    }
+    for (unsigned w = 0; w < judge->operation_count && !judge->is_plain; w++) {
         judge->filter |= judge_operation(judge, w)->filter;
         queries |= judge_operation(judge, w)->query;
+    }
+    if (has_body) {
+        judge->filter |= rwith__policy_bit(RWITH_LIT("content-type")) |
+                         rwith__policy_bit(RWITH_LIT("content-encoding"));
     }
     if (hit->is_options) {
         judge->preflight = PREFLIGHT_OPTIONS;
@@ -259,6 +275,11 @@ static const struct special {
     { { "Origin", 6 }, field_origin },
     { { "Access-Control-Request-Method", 29 }, field_request_method },
 };
+
+bool rwith_judge_wants_fields(const rwith_judge *judge)
+{
+    return judge->filter != 0;
+}
 
 void rwith_judge_field(rwith_judge *judge, rwith_slice name, rwith_slice value)
 {
@@ -570,6 +591,9 @@ void rwith_judge_end(rwith_judge *judge, const rwith_judge_options *options,
         if (options->unknown_refuse) {
             refuse(options, RWITH_VERDICT_UNKNOWN, 404, ret);
         }
+        return;
+    }
+    if (judge->is_plain) {
         return;
     }
     /* of two readings the one that lacks more. */

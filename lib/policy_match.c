@@ -365,7 +365,7 @@ static inline const struct rwith__policy_node *concrete_child(
     const struct rwith__policy_node *node = &policy->nodes[table.first + place];
 
     if (key_fits(node, &key, segment.len)) {
-        if (segment.len <= RWITH__KEY_LEN) {
+        if (tail_fits(policy, node, segment)) {
             return node;
         }
     } else if ((node->len & 1) == 0) {

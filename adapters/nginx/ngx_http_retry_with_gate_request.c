@@ -218,24 +218,18 @@ ngx_http_retry_with_gate_judge(ngx_http_request_t *r,
                             r->headers_in.expect != NULL);
     }
 
-    part = &r->headers_in.headers.part;
-    header = part->elts;
+    part = rwith_judge_wants_fields(&ctx->judge) ? &r->headers_in.headers.part
+                                                 : NULL;
 
-    for (i = 0; /* void */ ; i++) {
+    for ( /* void */ ; part; part = part->next) {
 
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                break;
-            }
+        header = part->elts;
 
-            part = part->next;
-            header = part->elts;
-            i = 0;
+        for (i = 0; i < part->nelts; i++) {
+            rwith_judge_field(&ctx->judge,
+                            ngx_http_retry_with_gate_slice(&header[i].key),
+                            ngx_http_retry_with_gate_slice(&header[i].value));
         }
-
-        rwith_judge_field(&ctx->judge,
-                          ngx_http_retry_with_gate_slice(&header[i].key),
-                          ngx_http_retry_with_gate_slice(&header[i].value));
     }
 
     rwith_judge_end(&ctx->judge, &gcf->options, &ctx->decision);

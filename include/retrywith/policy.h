@@ -8,7 +8,8 @@
  *     hit = rwith_policy_match(policy, method, target)
  *     rwith_judge_begin(&judge, policy, &hit, has_body)
  *     rwith_judge_content(&judge, length, waits)  where it can be read
- *     rwith_judge_field(&judge, name, value)      for every field line
+ *     rwith_judge_field(&judge, name, value)      for every field line, if
+ *                                    rwith_judge_wants_fields(&judge)
  *     rwith_judge_end(&judge, options, &decision)
  *     decision.action: PASS, REFUSE or NEEDS_BODY
  *     ... NEEDS_BODY: the body is read against decision.members, then
@@ -267,6 +268,7 @@ typedef struct rwith_judge {
     uint8_t operation_count;
     uint8_t preflight;
     bool is_unknown;
+    bool is_plain; /* whatever the head says, nothing is missing */
     bool has_body;
     bool has_echo_reply;
     bool is_short; /* the content comes at once, and there is little of it */
@@ -299,6 +301,12 @@ RWITH_API void rwith_judge_begin(rwith_judge *judge, const rwith_policy *policy,
  */
 RWITH_API void rwith_judge_content(rwith_judge *judge, uint64_t length,
                                    bool waits);
+
+/**
+ * Does any field matter?  Where none does, rwith_judge_field() need not be
+ * called.
+ */
+RWITH_API bool rwith_judge_wants_fields(const rwith_judge *judge);
 
 /** One field line, in any order.  The bytes must live until the end. */
 RWITH_API void rwith_judge_field(rwith_judge *judge, rwith_slice name,

@@ -125,6 +125,25 @@ static void judge_body(rwith_judge *judge, yajl_val body,
     }
 }
 
+/* Where no field matters, the decision is the same without them. */
+static bool is_same_bare(const rwith_policy *policy,
+                         const rwith_policy_hit *hit, yajl_val vector,
+                         const rwith_judge_options *options,
+                         const rwith_decision *decision)
+{
+    rwith_judge judge;
+    rwith_decision bare;
+
+    rwith_judge_begin(&judge, policy, hit, flag(vector, "has_body"));
+    judge_length(&judge, vector);
+    if (rwith_judge_wants_fields(&judge)) {
+        return true;
+    }
+    rwith_judge_end(&judge, options, &bare);
+    return bare.action == decision->action &&
+           bare.verdict == decision->verdict && bare.status == decision->status;
+}
+
 static void run_vector(yajl_val vector)
 {
     const char *name = vector_string(vector, "name");
@@ -159,6 +178,9 @@ static void run_vector(yajl_val vector)
         judge_length(&judge, vector);
         judge_fields(&judge, vector_get(vector, "fields"), copies);
         rwith_judge_end(&judge, &options, &decision);
+        if (!is_same_bare(policy, &hit, vector, &options, &decision)) {
+            ok(false, "%s: fields were wanted", name);
+        }
         if (decision.action == RWITH_ACTION_NEEDS_BODY &&
             vector_get(vector, "body") != NULL) {
             judge_body(&judge, vector_get(vector, "body"), &options, &list,
@@ -179,6 +201,64 @@ static void run_vector(yajl_val vector)
     }
     rwith_policy_free(policy);
     rwith_policy_builder_free(builder);
+}
+
+/* Which requests' fields are looked at. */
+static void run_wants(void)
+{
+    static const struct {
+        const char *name, *method, *target;
+        bool has_body, wants;
+    } rows[] = {
+        { "nothing is needed", "GET", "/none", false, false },
+        { "an optional tree, no body", "PUT", "/body", false, false },
+        { "the same with a body", "PUT", "/body", true, true },
+        { "a needed field", "GET", "/field", false, true },
+        { "a needed query", "GET", "/query", false, true },
+        { "a needed query that is there", "GET", "/query?q=1", false, true },
+        { "a needed body", "POST", "/content", false, true },
+        { "a preflight", "OPTIONS", "/none", false, true },
+        { "no operation", "GET", "/else", false, false },
+        { "two readings, one of them needs", "GET", "/none/../field", false,
+          true },
+    };
+    rwith_policy_builder *builder;
+    rwith_policy *policy;
+    rwith_policy_need field = { .in = RWITH_IN_HEADER, .name = RWITH_LIT("X") };
+    rwith_policy_need query = { .in = RWITH_IN_QUERY, .name = RWITH_LIT("q") };
+    uint32_t o;
+
+    rwith_policy_builder_new(NULL, &builder);
+    rwith_policy_add_operation(builder, RWITH_LIT("GET"), RWITH_LIT(""),
+                               RWITH_LIT("/none"), &o, NULL);
+    rwith_policy_add_operation(builder, RWITH_LIT("GET"), RWITH_LIT(""),
+                               RWITH_LIT("/none/../field"), &o, NULL);
+    rwith_policy_add_operation(builder, RWITH_LIT("PUT"), RWITH_LIT(""),
+                               RWITH_LIT("/body"), &o, NULL);
+    rwith_policy_add_media(builder, o, RWITH_LIT("*/*"), RWITH_BODY_FORMAT_ALL,
+                           RWITH_MEMBERS_NONE);
+    rwith_policy_add_operation(builder, RWITH_LIT("GET"), RWITH_LIT(""),
+                               RWITH_LIT("/field"), &o, NULL);
+    rwith_policy_add_need(builder, o, &field);
+    rwith_policy_add_operation(builder, RWITH_LIT("GET"), RWITH_LIT(""),
+                               RWITH_LIT("/query"), &o, NULL);
+    rwith_policy_add_need(builder, o, &query);
+    rwith_policy_add_operation(builder, RWITH_LIT("POST"), RWITH_LIT(""),
+                               RWITH_LIT("/content"), &o, NULL);
+    rwith_policy_require_body(builder, o, NULL);
+    rwith_policy_build(builder, NULL, &policy);
+    rwith_policy_builder_free(builder);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        rwith_policy_hit hit =
+            rwith_policy_match(policy, rwith_slice_of(rows[i].method),
+                               rwith_slice_of(rows[i].target));
+        rwith_judge judge;
+
+        rwith_judge_begin(&judge, policy, &hit, rows[i].has_body);
+        ok(rwith_judge_wants_fields(&judge) == rows[i].wants, "wanted: %s",
+           rows[i].name);
+    }
+    rwith_policy_free(policy);
 }
 
 /* --- the builder --------------------------------------------------------- */
@@ -296,6 +376,7 @@ int main(int argc, char **argv)
         }
     }
     yajl_tree_free(vectors);
+    run_wants();
     run_errors();
     run_allocations();
     return tap_done();
