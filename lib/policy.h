@@ -199,15 +199,13 @@ static inline unsigned rwith__policy_method_slot(uint64_t word)
            (RWITH__METHOD_SLOTS - 1);
 }
 
-/* Eight bytes, the first the lowest, whatever the machine. */
-static inline uint64_t rwith__policy_load(const char *from)
+/* Eight bytes, in the machine's own order. */
+static inline uint64_t rwith__policy_word(const char *from)
 {
-    const unsigned char *at = (const unsigned char *)from;
+    uint64_t word;
 
-    return (uint64_t)at[0] | (uint64_t)at[1] << 8 | (uint64_t)at[2] << 16 |
-           (uint64_t)at[3] << 24 | (uint64_t)at[4] << 32 |
-           (uint64_t)at[5] << 40 | (uint64_t)at[6] << 48 |
-           (uint64_t)at[7] << 56;
+    memcpy(&word, from, sizeof(word));
+    return word;
 }
 
 /* RWITH__KEY_LEN bytes from a segment's start may be read. */
@@ -222,14 +220,14 @@ static inline struct rwith__policy_key rwith__policy_key(rwith_slice segment)
     size_t last = segment.len < 8 ? 8 : segment.len;
     struct rwith__policy_key key;
 
-    key.first = rwith__policy_load(segment.ptr) & rwith__policy_load(mask);
+    key.first = rwith__policy_word(segment.ptr) & rwith__policy_word(mask);
     key.second =
-        rwith__policy_load(segment.ptr + 8) & rwith__policy_load(mask + 8);
+        rwith__policy_word(segment.ptr + 8) & rwith__policy_word(mask + 8);
     key.third =
-        rwith__policy_load(segment.ptr + 16) & rwith__policy_load(mask + 16);
+        rwith__policy_word(segment.ptr + 16) & rwith__policy_word(mask + 16);
     /* The last bytes, the same as the first where there are so few. */
     uint64_t end =
-        rwith__policy_load(segment.ptr + last - 8) & rwith__policy_load(mask);
+        rwith__policy_word(segment.ptr + last - 8) & rwith__policy_word(mask);
     uint64_t hash =
         key.first ^ key.second * 3 ^ key.third * 5 ^ end * 7 ^ segment.len;
     key.hash = rwith__hash_mix(0, hash);

@@ -110,7 +110,12 @@ static inline uint64_t bytes_like(uint64_t word, char byte)
 
 static inline struct marks chunk_marks(const char *from)
 {
-    uint64_t chunk = rwith__policy_load(from);
+    const unsigned char *at = (const unsigned char *)from;
+    uint64_t chunk = 0;
+
+    for (size_t i = CHUNK; i-- > 0;) {
+        chunk = chunk << 8 | at[i];
+    }
 
     return (struct marks){
         .slashes = bytes_like(chunk, '/'),
