@@ -1,8 +1,9 @@
 /*
  * The rules of trust.  The input is a relay's request, a line each: method,
  * host, target, then name and value of field lines.  A request that gets
- * something added names one of our authorities and no foreign page; what is
- * escaped for people is printable UTF-8, whatever it was.
+ * something added names one of our authorities, of which loopback's may lack
+ * its port, and no foreign page; what is escaped for people is printable
+ * UTF-8, whatever it was.
  */
 #include <retrywith/trust.h>
 
@@ -53,7 +54,8 @@ static void check_judge(rwith_slice rest)
         return;
     }
     require(rwith_slice_equal_nocase(host, own[0]) ||
-            rwith_slice_equal_nocase(host, own[1]));
+            rwith_slice_equal_nocase(host, own[1]) ||
+            rwith_slice_equal(host, RWITH_LIT("127.0.0.1")));
     require(!rwith_slice_equal_nocase(method, RWITH_LIT("TRACE")));
     for (size_t i = 0; i < count; i++) {
         rwith_slice value = rwith_slice_trim(fields[i].value);
