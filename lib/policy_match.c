@@ -597,19 +597,22 @@ static rwith_slice query_of(rwith_slice rest)
 }
 
 /* The second reading of an ambiguous path, and the first with escapes. */
-static void match_ambiguous(struct walk *walk, struct path *path,
-                            rwith_slice text, rwith_policy_hit *hit)
+static void match_ambiguous(const struct walk *as_is, rwith_slice text,
+                            rwith_policy_hit *hit)
 {
     char buf[RWITH_POLICY_TARGET_MAX + RWITH__KEY_LEN];
+    struct path path = *as_is->path;
+    struct walk walk = *as_is;
 
     if (text.len > RWITH_POLICY_TARGET_MAX) {
         hit->is_unknown = true;
         return;
     }
-    path_decode(path, buf);
-    hit->operation = walk_path(walk);
-    path_normalise(path, text, buf);
-    hit->other = walk_path(walk);
+    walk.path = &path;
+    path_decode(&path, buf);
+    hit->operation = walk_path(&walk);
+    path_normalise(&path, text, buf);
+    hit->other = walk_path(&walk);
     hit->is_unknown = hit->operation == RWITH_POLICY_NO_OPERATION ||
                       hit->other == RWITH_POLICY_NO_OPERATION;
     if (hit->operation == RWITH_POLICY_NO_OPERATION) {
@@ -685,7 +688,7 @@ rwith_policy_hit rwith_policy_match(const rwith_policy *policy,
             (rwith_slice){ end, (size_t)(target.ptr + target.len - end) });
     }
     if (is_ambiguous) {
-        match_ambiguous(&walk, &path, text, &hit);
+        match_ambiguous(&walk, text, &hit);
         return hit;
     }
     hit.operation = walk_path(&walk);
