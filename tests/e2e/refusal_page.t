@@ -371,7 +371,7 @@ ok(page.run("""return parseFloat(getComputedStyle(
 for dark in (False, True):
     for width in (1000, 360):
         for path in ("/account", "/user", "/either"):
-            page.look(width, 800, dark)
+            page.look(width, 800, dark, still=True)
             page.open(gate.url + path)
             page.run("document.querySelector('details').open = true")
             name = "%s, %s, %d px" % (path, "dark" if dark else "light", width)
