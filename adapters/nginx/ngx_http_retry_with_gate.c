@@ -488,6 +488,11 @@ ngx_http_retry_with_cors(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+/* of this process, as ngx_http_retry_with_was_used is */
+
+static ngx_uint_t  ngx_http_retry_with_gate_was_used;
+
+
 static ngx_int_t
 ngx_http_retry_with_gate_init(ngx_conf_t *cf)
 {
@@ -498,7 +503,9 @@ ngx_http_retry_with_gate_init(ngx_conf_t *cf)
     mcf = ngx_http_conf_get_module_main_conf(cf,
                                              ngx_http_retry_with_gate_module);
 
-    if (!mcf->is_used) {
+    ngx_http_retry_with_gate_was_used |= mcf->is_used;
+
+    if (!ngx_http_retry_with_gate_was_used) {
         /* a relay alone: no request comes this way */
         return NGX_OK;
     }

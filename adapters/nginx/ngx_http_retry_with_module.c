@@ -204,6 +204,15 @@ static ngx_http_variable_t  ngx_http_retry_with_vars[] = {
 static ngx_http_retry_with_ctx_t  *ngx_http_retry_with_spare;
 static ngx_uint_t                  ngx_http_retry_with_spare_n;
 
+/*
+ * nginx's filter chains are not a configuration's own: after a reload that
+ * came to nothing they are those of the one that failed, and a worker that
+ * the master starts then, for the old one, has them.  Who was once in them
+ * stays in them.
+ */
+
+static ngx_uint_t                  ngx_http_retry_with_was_used;
+
 
 /*
  * An internal redirect forgets the contexts of modules, but what was sent
@@ -644,7 +653,9 @@ ngx_http_retry_with_init(ngx_conf_t *cf)
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_retry_with_module);
 
-    if (!mcf->is_used) {
+    ngx_http_retry_with_was_used |= mcf->is_used;
+
+    if (!ngx_http_retry_with_was_used) {
         /* a gate alone: no request comes this way */
         return NGX_OK;
     }

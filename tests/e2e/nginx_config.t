@@ -144,4 +144,34 @@ check("a dialect file", r"bad\.dialect:2:\d+: ", location(
         "bad.dialect", "dialect x\n  frobnicate y\n")))
 check("a dialect file that anyone may write", "chmod go-w", location(
     ON + "retry_with_dialect %s;" % write("loose.dialect", "\n", 0o666)))
+
+# --- a reload that comes to nothing -------------------------------------------
+# Its filter chains are what the master has then, and a new worker is its child.
+def echoing(connection, request, _origin):
+    if request.get("Ms-Echo-Reply") != "tok":
+        return respond(connection, "449 Retry With",
+                       [("Ms-Echo-Request", "tok")], "no")
+    return respond(connection, "200 OK", [], "yes")
+
+
+origin = RawOrigin(echoing)
+server = nginx("server { listen 127.0.0.1:%%PORT%%; location / {"
+               "proxy_pass %s; retry_with_answer on; } }" % origin.url,
+               module=True)
+is_(curl("-s", server.url + "/").out, "yes", "a challenge is answered")
+path = server.folder + "/nginx.conf"
+with open(path) as file:
+    text = file.read()
+with open(path, "w") as file:
+    file.write(text.replace("retry_with_answer on;", "").replace(
+        "listen 127", "listen %s; listen 127" % origin.url[len("http://"):]))
+server.signal(signal.SIGHUP)
+wait_for(lambda: "still could not bind" in server.err, "the failure",
+         timeout=30)
+before = workers_of(server)
+os.kill(before[0], signal.SIGKILL)
+wait_for(lambda: workers_of(server) and workers_of(server) != before,
+         "the next worker")
+is_(curl("-s", server.url + "/").out, "yes",
+    "and by a worker that begins after a reload that failed")
 done()
