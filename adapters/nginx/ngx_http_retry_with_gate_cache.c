@@ -12,6 +12,9 @@
 #define NGX_HTTP_RETRY_WITH_CACHE_ITEMS  8
 #define NGX_HTTP_RETRY_WITH_CACHE_BYTES  4096
 
+#define NGX_HTTP_RETRY_WITH_ACCEPT_SLOTS  8     /* a power of two */
+#define NGX_HTTP_RETRY_WITH_ACCEPT_BYTES  256
+
 
 typedef struct {
     ngx_uint_t                         generation;
@@ -33,10 +36,47 @@ typedef struct {
 } ngx_http_retry_with_refusal_slot_t;
 
 
+/* clients differ in their Accept, but one sends the same again and again */
+
+typedef struct {
+    rwith_refusal_format               format;
+    size_t                             len;
+    u_char                             bytes[NGX_HTTP_RETRY_WITH_ACCEPT_BYTES];
+} ngx_http_retry_with_accept_slot_t;
+
+
+static ngx_http_retry_with_accept_slot_t
+    ngx_http_retry_with_accepts[NGX_HTTP_RETRY_WITH_ACCEPT_SLOTS];
+
+
 /* of this worker; its policies live as long, or are told by generation */
 
 static ngx_http_retry_with_refusal_slot_t
     ngx_http_retry_with_slots[NGX_HTTP_RETRY_WITH_CACHE_SLOTS];
+
+
+static rwith_refusal_format
+ngx_http_retry_with_refusal_format(rwith_slice accept)
+{
+    ngx_http_retry_with_accept_slot_t  *slot;
+
+    if (accept.len == 0 || accept.len > NGX_HTTP_RETRY_WITH_ACCEPT_BYTES) {
+        return rwith_refusal_negotiate(accept);
+    }
+
+    slot = &ngx_http_retry_with_accepts[accept.len
+                                   & (NGX_HTTP_RETRY_WITH_ACCEPT_SLOTS - 1)];
+
+    if (slot->len != accept.len
+        || ngx_memcmp(slot->bytes, accept.ptr, accept.len) != 0)
+    {
+        slot->format = rwith_refusal_negotiate(accept);
+        slot->len = accept.len;
+        ngx_memcpy(slot->bytes, accept.ptr, accept.len);
+    }
+
+    return slot->format;
+}
 
 
 static size_t
@@ -77,7 +117,7 @@ ngx_http_retry_with_refusal_key(ngx_http_retry_with_gate_ctx_t *ctx,
     key->conf = ctx->conf;
     key->method = refusal->method.ptr;
     key->status = refusal->status;
-    key->format = rwith_refusal_negotiate(refusal->accept);
+    key->format = ngx_http_retry_with_refusal_format(refusal->accept);
     key->has_body = refusal->has_body;
     key->count = list->count;
 

@@ -140,6 +140,18 @@ for name, args, media in ROWS:
         name + ": HEAD tells the same")
     is_((head.status, body(head)), (449, b""), name + ": HEAD has no body")
 
+# --- what another request accepted says nothing of this one ----------------------
+XML = "application/problem+xml"
+ALIKE = [("application/xml", XML), ("text/html;q=0.9", "text/html"),
+         ("text/plain;q=.9", PROBLEM), ("application/xml", XML),
+         ("text/xml", XML), ("application/json", PROBLEM), ("text/xml", XML),
+         ("text/html;v=" + "x" * 244, "text/html"),
+         ("text/plain;v=" + "x" * 244, "text/plain")]
+for media, sent in ALIKE * 2:
+    got = curl("-si", "-H", "Accept: " + media, gate.url + "/a")
+    is_((field(got, "Content-Type") or "").split(";")[0], sent,
+        "%d bytes of %s: %s" % (len(media), media[:20], sent))
+
 # --- all say the same ---------------------------------------------------------------
 for path, args in (("/a", []), ("/t", []),
                    ("/b", ["-H", "Content-Type: application/json", "-d",
