@@ -108,6 +108,14 @@ def done():
     sys.exit(1 if _failed else 0)
 
 
+def leave(code):
+    """Instead of done(), for programs that are no test: ends all processes,
+    plans nothing."""
+    global _finished
+    _finished = True
+    sys.exit(code)
+
+
 def _stop_all():
     for process in reversed(_processes):
         process.stop()
