@@ -93,9 +93,12 @@ static rwith_curl_opening *opening_of(rwith_curl *session,
                                       const rwith_origin *origin)
 {
     const rwith_supply *supply = session->options.supply;
-    size_t last = origin->host.len > 0 ? origin->host.len - 1 : 0;
-    size_t place =
-        origin->port + origin->host.len + (unsigned char)origin->host.ptr[last];
+    size_t len = origin->host.len;
+    size_t place = origin->port + len;
+
+    if (len > 0) {
+        place += (unsigned char)origin->host.ptr[len - 1];
+    }
     rwith_curl_opening **at = &session->openings[place % RWITH_CURL_OPENINGS];
     rwith_curl_opening *o = *at;
 
